@@ -1,0 +1,227 @@
+package gio
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"unsafe"
+)
+
+// Addresses cross into C as native sockaddrs, the one form that GSocketAddress,
+// the kernel and package net agree on.
+
+const (
+	sizeofSockaddr = syscall.SizeofSockaddrAny
+	unixPathMax    = len(syscall.RawSockaddrUnix{}.Path)
+	unixPathOffset = int(unsafe.Offsetof(syscall.RawSockaddrUnix{}.Path))
+)
+
+// nativeAddr encodes a net.TCPAddr or net.UnixAddr.
+func nativeAddr(a net.Addr) ([]byte, error) {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		if a == nil {
+			break
+		}
+		return nativeTCP(a)
+	case *net.UnixAddr:
+		if a == nil {
+			break
+		}
+		return nativeUnix(a)
+	case nil:
+	default:
+		return nil, fmt.Errorf("address type %T is not supported: want *net.TCPAddr or *net.UnixAddr", a)
+	}
+	return nil, errors.New("nil address")
+}
+
+func nativeTCP(a *net.TCPAddr) ([]byte, error) {
+	if a.Port < 0 || a.Port > 0xffff {
+		return nil, fmt.Errorf("port %d is out of range", a.Port)
+	}
+	if ip4 := a.IP.To4(); ip4 != nil {
+		b := make([]byte, syscall.SizeofSockaddrInet4)
+		binary.NativeEndian.PutUint16(b, syscall.AF_INET)
+		binary.BigEndian.PutUint16(b[2:], uint16(a.Port))
+		copy(b[4:], ip4)
+		return b, nil
+	}
+	ip := a.IP
+	if len(ip) == 0 {
+		ip = net.IPv6unspecified
+	}
+	if len(ip) != net.IPv6len {
+		return nil, &net.AddrError{Err: "malformed IP address", Addr: a.IP.String()}
+	}
+	zone, err := zoneID(a.Zone)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, syscall.SizeofSockaddrInet6)
+	binary.NativeEndian.PutUint16(b, syscall.AF_INET6)
+	binary.BigEndian.PutUint16(b[2:], uint16(a.Port))
+	copy(b[8:], ip)
+	binary.NativeEndian.PutUint32(b[24:], zone)
+	return b, nil
+}
+
+func zoneID(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
+	}
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return uint32(ifi.Index), nil
+	}
+	n, err := strconv.ParseUint(zone, 10, 32)
+	if err != nil {
+		return 0, &net.AddrError{Err: "no such zone", Addr: zone}
+	}
+	return uint32(n), nil
+}
+
+func nativeUnix(a *net.UnixAddr) ([]byte, error) {
+	if a.Net != "" && a.Net != "unix" {
+		return nil, net.UnknownNetworkError(a.Net)
+	}
+	name := a.Name
+	if name == "" {
+		return nil, &net.AddrError{Err: "empty Unix socket name", Addr: name}
+	}
+	abstract := name[0] == '@'
+	// A path needs its terminating zero, an abstract name the leading one.
+	if (abstract && len(name) > unixPathMax) || (!abstract && len(name) >= unixPathMax) {
+		return nil, &net.AddrError{Err: fmt.Sprintf("Unix socket name is longer than %d bytes", unixPathMax-1), Addr: name}
+	}
+	for i := range len(name) {
+		if name[i] == 0 {
+			return nil, &net.AddrError{Err: "Unix socket name contains a zero byte", Addr: name}
+		}
+	}
+	b := make([]byte, unixPathOffset, unixPathOffset+len(name)+1)
+	binary.NativeEndian.PutUint16(b, syscall.AF_UNIX)
+	b = append(b, name...)
+	if abstract {
+		b[unixPathOffset] = 0
+		return b, nil
+	}
+	return append(b, 0), nil
+}
+
+// goAddr decodes a native sockaddr; nil for a family that is neither IP nor
+// Unix.
+func goAddr(b []byte) net.Addr {
+	if len(b) < 2 {
+		return nil
+	}
+	switch binary.NativeEndian.Uint16(b) {
+	case syscall.AF_INET:
+		if len(b) < syscall.SizeofSockaddrInet4 {
+			return nil
+		}
+		return &net.TCPAddr{IP: append(net.IP(nil), b[4:8]...), Port: int(binary.BigEndian.Uint16(b[2:]))}
+	case syscall.AF_INET6:
+		if len(b) < syscall.SizeofSockaddrInet6 {
+			return nil
+		}
+		return &net.TCPAddr{
+			IP:   append(net.IP(nil), b[8:24]...),
+			Port: int(binary.BigEndian.Uint16(b[2:])),
+			Zone: zoneName(binary.NativeEndian.Uint32(b[24:])),
+		}
+	case syscall.AF_UNIX:
+		return &net.UnixAddr{Name: unixName(b[min(unixPathOffset, len(b)):]), Net: "unix"}
+	}
+	return nil
+}
+
+// unixName is the name as package net writes it: "@" begins an abstract one
+// and stands alone for a socket without a name.
+func unixName(path []byte) string {
+	if len(path) == 0 {
+		return "@"
+	}
+	if path[0] == 0 {
+		return "@" + string(path[1:])
+	}
+	for i, c := range path {
+		if c == 0 {
+			return string(path[:i])
+		}
+	}
+	return string(path)
+}
+
+func zoneName(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if ifi, err := net.InterfaceByIndex(int(id)); err == nil {
+		return ifi.Name
+	}
+	return strconv.FormatUint(uint64(id), 10)
+}
+
+// localAddr asks the kernel; nil when the descriptor is no socket.
+func localAddr(fd int) net.Addr {
+	var buf [sizeofSockaddr]byte
+	n, err := sockname(fd, buf[:])
+	if err != nil {
+		return nil
+	}
+	return goAddr(buf[:n])
+}
+
+// emptyAddr stands for the address of a peer that was gone before anybody could
+// ask: GIO returns NULL there, and a nil net.Addr would crash its users.
+func emptyAddr(family int) net.Addr {
+	if family == syscall.AF_UNIX {
+		return &net.UnixAddr{Name: "@", Net: "unix"}
+	}
+	return &net.TCPAddr{IP: net.IPv4zero}
+}
+
+// networkOf is the network of an address as net.OpError names it.
+func networkOf(a net.Addr) string {
+	if a == nil {
+		return "socket"
+	}
+	return a.Network()
+}
+
+// resolve turns what Listen takes into an address and whether an IPv6 socket
+// must refuse IPv4 clients.
+func resolve(network, address string) (addr net.Addr, v6only bool, err error) {
+	switch network {
+	case "unix":
+		a := &net.UnixAddr{Name: address, Net: "unix"}
+		_, err = nativeUnix(a)
+		return a, false, err
+	case "tcp", "tcp4", "tcp6":
+		a, err := net.ResolveTCPAddr(network, address)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(a.IP) == 0 {
+			a.IP = net.IPv6unspecified
+			if network == "tcp4" || (network == "tcp" && !haveIPv6()) {
+				a.IP = net.IPv4zero
+			}
+		}
+		return a, network == "tcp6", nil
+	}
+	return nil, false, net.UnknownNetworkError(network)
+}
+
+func haveIPv6() bool {
+	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	// Present in the kernel but switched off: then no address can be bound.
+	return syscall.Bind(fd, &syscall.SockaddrInet6{}) == nil
+}

@@ -1,0 +1,101 @@
+/* The C side of package gio: what has to happen inside libgio's own calls
+ * and callbacks. Prefix gsv_; everything runs on the loop's thread unless it
+ * says otherwise. */
+#ifndef GLIBSERVE_GIO_CGO_H
+#define GLIBSERVE_GIO_CGO_H
+
+#include <gio/gio.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Which GObject class gsv_new makes. */
+enum { GSV_LISTENER, GSV_SERVICE, GSV_THREADED };
+
+/* Why the library keeps a service from accepting, whatever the user wishes. */
+enum {
+  GSV_PAUSE_CONSUMER = 1 << 0,    /* nobody would take a client */
+  GSV_PAUSE_HELD = 1 << 1,        /* one client is held and nobody asks */
+  GSV_PAUSE_MAX_CONNS = 1 << 2,   /* ServiceConfig.MaxConns */
+  GSV_PAUSE_DESCRIPTORS = 1 << 3, /* the process is out of descriptors */
+  GSV_PAUSE_MAX_THREADS = 1 << 4, /* every worker of a threaded service is busy */
+};
+
+/* What Go answers to an emission; reasons to pause are added from bit 8 on. */
+enum {
+  GSV_HANDLED = 1 << 0, /* the emission ends here */
+  GSV_KEPT = 1 << 1,    /* Go keeps the reference that it was offered */
+  GSV_CHAIN = 1 << 2,   /* class handler only: chain up to GIO's own */
+  GSV_PAUSE_SHIFT = 8,
+};
+
+typedef struct gsv_state gsv_state;
+
+/* One accepted connection on its way to Go; valid during the call. */
+typedef struct {
+  GSocketConnection *connection;
+  GSocket *socket;
+  GObject *source;     /* the source object of the listening socket, or NULL */
+  uint64_t source_id;  /* its id in Go's registry, 0 for a foreign GObject */
+  int fd;
+  int peer_len;        /* 0: the peer is gone already */
+  struct sockaddr_storage peer;
+} gsv_incoming;
+
+/* A GError in a form that Go can copy; strings are static or owned here. */
+typedef struct {
+  GError *error;
+  int sys_errno; /* errno as the failing call left it: a hint, no more */
+} gsv_error;
+
+/* listeners and services (native_listener.c, native_accept.c) */
+gsv_state *gsv_new (int kind, uint64_t id, GMainContext *context, int active,
+                    int backlog, int max_threads);
+GObject *gsv_object (gsv_state *st);
+void gsv_enter (gsv_state *st);
+void gsv_leave (gsv_state *st);
+void gsv_close (gsv_state *st);
+int gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
+                     int mode, GObject *source, gsv_error *err);
+int gsv_add_inet_port (gsv_state *st, int port, GObject *source,
+                       gsv_error *err);
+int gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err);
+void gsv_set_backlog (gsv_state *st, int backlog);
+int gsv_get_backlog (gsv_state *st);
+void gsv_set_wish (gsv_state *st, int active);
+void gsv_pause (gsv_state *st, unsigned set, unsigned clear);
+void gsv_check_descriptors (gsv_state *st);
+int gsv_adopt_active (gsv_state *st);
+void gsv_expect_foreign (gsv_state *st);
+int gsv_jobs_full (gsv_state *st);
+void gsv_accept (gsv_state *st);
+unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);
+void gsv_disconnect (gsv_state *st, unsigned long id);
+int gsv_sock_count (gsv_state *st);
+int gsv_sock_fd (gsv_state *st, int i);
+
+/* source objects */
+GObject *gsv_source_new (uint64_t id);
+void gsv_unref (gpointer object); /* any thread */
+gpointer gsv_ref (gpointer object); /* any thread */
+
+/* connections (native_conn.c): any thread, the caller holds a reference */
+gssize gsv_recv (GSocket *socket, void *buf, gsize n);
+gssize gsv_send (GSocket *socket, const void *buf, gsize n);
+void gsv_conn_close (GSocketConnection *connection, GSocket *socket);
+int gsv_conn_is_connected (GSocketConnection *connection);
+int gsv_shutdown (GSocket *socket, int rd, int wr);
+int gsv_set_option (GSocket *socket, int level, int name, int value);
+int gsv_get_option (GSocket *socket, int level, int name, int *value);
+void gsv_set_keepalive (GSocket *socket, int on);
+int gsv_credentials (GSocket *socket, int *pid, unsigned *uid, unsigned *gid,
+                     gsv_error *err);
+void gsv_count (GSocketConnection *connection);
+void gsv_counted (uint64_t *accepted, uint64_t *finalized);
+int gsv_sockname (int fd, void *addr, int *len);
+int gsv_peername (int fd, void *addr, int *len);
+
+/* errors */
+void gsv_error_clear (gsv_error *err);
+const char *gsv_error_domain (gsv_error *err);
+
+#endif

@@ -1,0 +1,143 @@
+package gio
+
+import (
+	"context"
+	"errors"
+
+	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// closeSockets closes what listens and ends whoever waits for clients. It may
+// be called any number of times, on any goroutine, the loop's thread included.
+func (l *listener) closeSockets() error {
+	l.mu.Lock()
+	first := !l.socksClosed
+	l.socksClosed = true
+	waiters, held := l.pull.waiters, l.pull.held
+	l.pull.waiters, l.pull.held = nil, nil
+	l.mu.Unlock()
+	if first {
+		close(l.closing)
+	}
+	// Whoever gets there first closes: a second caller must not wait for one
+	// that waits for the loop on whose thread it runs.
+	err := l.loop.Call(context.Background(), l.closeNative)
+	if errors.Is(err, glibloop.ErrStopped) {
+		err = l.closeWithoutLoop()
+	}
+	for _, w := range waiters {
+		w.ch <- accepted{err: l.closedError()}
+	}
+	for _, sc := range held {
+		_ = sc.Close()
+	}
+	return err
+}
+
+// closeNative is for the loop's thread.
+func (l *listener) closeNative() error {
+	if l.nativeClosed {
+		return nil
+	}
+	l.nativeClosed = true
+	l.settle()
+	l.mu.Lock()
+	paths, sources, handlers := l.paths, l.sources, l.handlers
+	l.paths, l.sources = nil, nil
+	l.mu.Unlock()
+	for _, p := range paths {
+		p.unlink()
+	}
+	for _, h := range handlers {
+		if h.c != 0 {
+			l.native.disconnect(h.c)
+		}
+	}
+	l.native.close()
+	for _, s := range sources {
+		s.release()
+	}
+	return nil
+}
+
+// closeWithoutLoop closes when the loop has been closed before the listener: a
+// loop on the same context runs inline when nobody iterates it.
+func (l *listener) closeWithoutLoop() error {
+	ctx := l.loop.MainContext()
+	again := glibloop.Adopt(ctx)
+	defer func() { _ = again.Close() }()
+	return again.Call(context.Background(), func() error {
+		err := l.closeNative()
+		drain(ctx)
+		return err
+	})
+}
+
+// drain lets GIO's cancelled accept finish and the object go.
+func drain(ctx *gotkglib.MainContext) {
+	for i := 0; i < 8 && ctx.Iteration(false); i++ {
+	}
+}
+
+// close is Close.
+func (l *listener) close() error {
+	if !l.ending.CompareAndSwap(false, true) {
+		if !l.loop.OnLoop() {
+			<-l.done
+		}
+		return nil
+	}
+	l.stopServing(ErrServiceClosed)
+	err := l.closeSockets()
+	if l.kind != kindListener { // whoever called Accept owns the connection
+		l.closeLive()
+	}
+	if l.loop.OnLoop() {
+		go l.end()
+	} else {
+		l.end()
+	}
+	return err
+}
+
+// end is the last part of Close, which waits for the loop.
+func (l *listener) end() {
+	if l.ownLoop {
+		select {
+		case <-l.finished:
+		case <-l.loop.Done():
+		}
+		_ = l.loop.Close()
+	}
+	l.mu.Lock()
+	l.handlers = make(map[SignalHandle]*handler)
+	l.mu.Unlock()
+	if debugLeaks {
+		a, f := counted()
+		l.log.Info("gio: closed", "connections", a, "finalized", f, "forgotten", forgottenConns.Load())
+	}
+	close(l.done)
+	l.forget()
+}
+
+// finish is called when GIO has let go of the object, on the loop's thread.
+func (l *listener) finish() {
+	close(l.finished)
+	l.forget()
+}
+
+// forget removes the id once nothing can come from C any more.
+func (l *listener) forget() {
+	for _, ch := range []chan struct{}{l.finished, l.done} {
+		select {
+		case <-ch:
+		default:
+			return
+		}
+	}
+	if l.idle() == nil {
+		listeners.byID.Delete(l.id)
+	}
+}

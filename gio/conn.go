@@ -1,0 +1,441 @@
+package gio
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+)
+
+// SocketConnection is a GSocketConnection (GTcpConnection, GUnixConnection) as
+// a net.Conn. Its methods are for any goroutine and never need the main loop:
+// bytes move through the connection's GSocket, and a goroutine that has to wait
+// is parked on Go's network poller, not on a thread.
+//
+// Reads are serialised among themselves, and so are writes, each as a whole.
+// Errors are *net.OpError; errors.Is finds net.ErrClosed after Close,
+// os.ErrDeadlineExceeded after a deadline, and the errno otherwise.
+//
+// Whoever owns the connection must Close it. One that is forgotten is closed
+// when the garbage collector finds it; GLIBSERVE_DEBUG=leaks tells.
+type SocketConnection struct {
+	c *conn
+}
+
+var (
+	_ net.Conn      = (*SocketConnection)(nil)
+	_ io.ReaderFrom = (*SocketConnection)(nil)
+	_ syscall.Conn  = (*SocketConnection)(nil)
+)
+
+// conn is the state behind a SocketConnection, apart from it so that the books
+// of a service don't keep a forgotten one alive.
+type conn struct {
+	native nativeConn // one C reference, given up by end
+	fd     int32      // GSocket's own; never closed from Go
+	family uint16
+
+	closed   atomic.Bool
+	detached atomic.Bool
+	taken    bool // in the books of owner at some time; before anybody else sees it
+	tracked  bool // in the books now; under owner.live
+
+	// life is held for reading by every operation while it uses the C objects
+	// or waits, and for writing by end.
+	life sync.RWMutex
+	rmu  sync.Mutex // one Read at a time; protects poll.read
+	wmu  sync.Mutex // one Write at a time, whole; protects poll.write
+	poll pollState
+
+	owner      *listener // nil for a client's connection
+	prev, next *conn     // in owner's list of live connections, under its lock
+
+	addrMu sync.Mutex
+	peer   [28]byte // a native IP sockaddr, decoded when somebody asks
+	self   [28]byte // ours, kept by end for those who ask later
+	local  net.Addr // under addrMu, as is remote
+	remote net.Addr
+	source any
+
+	cleanup runtime.Cleanup
+	wrapper *gotkgio.SocketConnection // under addrMu
+}
+
+// newConn makes the Go side of an accepted connection. It takes over the
+// reference that the trampoline offers.
+func newConn(l *listener, in *incoming) *SocketConnection {
+	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
+	switch b := in.peerBytes(); {
+	case len(b) == 0:
+		// Gone before it was accepted.
+		if c.local = localAddr(int(c.fd)); c.local != nil && c.local.Network() == "unix" {
+			c.family = syscall.AF_UNIX
+		}
+		c.remote = emptyAddr(int(c.family))
+	case len(b) <= len(c.peer) && in.family() != syscall.AF_UNIX:
+		c.family = uint16(in.family())
+		copy(c.peer[:], b)
+	default:
+		c.family = uint16(in.family())
+		c.remote = goAddr(b)
+	}
+	if debugLeaks {
+		c.native.count()
+	}
+	return &SocketConnection{c}
+}
+
+// watchForgotten closes the connection should its last user lose it.
+func (sc *SocketConnection) watchForgotten() {
+	sc.c.cleanup = runtime.AddCleanup(sc, forgotten, sc.c)
+}
+
+// Read reads up to len(b) bytes (g_socket_receive_with_blocking). It blocks
+// until there are some, the peer has closed its side (io.EOF), the read
+// deadline has passed, or Close or CloseRead.
+func (sc *SocketConnection) Read(b []byte) (int, error) {
+	n, err := sc.c.read(b)
+	runtime.KeepAlive(sc)
+	return n, err
+}
+
+func (c *conn) read(b []byte) (int, error) {
+	if len(b) == 0 {
+		if c.closed.Load() {
+			return 0, c.opError("read", net.ErrClosed)
+		}
+		return 0, nil
+	}
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return 0, c.opError("read", net.ErrClosed)
+	}
+	p := c.poll.file.Load()
+	if p == nil {
+		// Most reads of a short connection end here: it never costs a second
+		// descriptor or a place with the poller.
+		n, errno := c.native.recv(b)
+		if errno != syscall.EAGAIN {
+			return c.readResult(n, errno)
+		}
+		var err error
+		if p, err = c.register(); err != nil {
+			return 0, c.opError("read", err)
+		}
+	}
+	n, errno, err := p.read(c, b)
+	if err != nil {
+		return 0, c.opError("read", c.pollError(err))
+	}
+	return c.readResult(n, errno)
+}
+
+func (c *conn) readResult(n int, errno syscall.Errno) (int, error) {
+	if errno != 0 {
+		return 0, c.opError("read", c.errnoError("recv", errno))
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Write writes all of b (g_socket_send_with_blocking). It blocks until the
+// kernel has taken it, the write deadline has passed, or Close; the count says
+// how much went out before an error.
+func (sc *SocketConnection) Write(b []byte) (int, error) {
+	n, err := sc.c.write(b)
+	runtime.KeepAlive(sc)
+	return n, err
+}
+
+func (c *conn) write(b []byte) (int, error) {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return 0, c.opError("write", net.ErrClosed)
+	}
+	return c.writeLocked(b)
+}
+
+// writeLocked is for callers that hold wmu and life.
+func (c *conn) writeLocked(b []byte) (int, error) {
+	done := 0
+	p := c.poll.file.Load()
+	if p == nil {
+		for done < len(b) {
+			n, errno := c.native.send(b[done:])
+			done += n
+			if errno == syscall.EAGAIN {
+				break
+			}
+			if errno != 0 {
+				return done, c.opError("write", c.errnoError("send", errno))
+			}
+		}
+		if done == len(b) {
+			return done, nil
+		}
+		var err error
+		if p, err = c.register(); err != nil {
+			return done, c.opError("write", err)
+		}
+	}
+	n, errno, err := p.write(c, b[done:])
+	done += n
+	if err != nil {
+		return done, c.opError("write", c.pollError(err))
+	}
+	if errno != 0 {
+		return done, c.opError("write", c.errnoError("send", errno))
+	}
+	return done, nil
+}
+
+// Close closes the connection (g_io_stream_close, g_socket_close): exactly
+// once, waking whoever waits in Read or Write with net.ErrClosed. Bytes that
+// Write has reported as written are still delivered. Later calls return
+// net.ErrClosed and do nothing.
+func (sc *SocketConnection) Close() error {
+	c := sc.c
+	if !c.end(true) {
+		return c.opError("close", net.ErrClosed)
+	}
+	c.cleanup.Stop()
+	runtime.KeepAlive(sc)
+	return nil
+}
+
+// end makes the connection unusable, waits until nobody is inside C, and gives
+// up the reference. closeStream is false for one that nobody took: that one is
+// GIO's to close.
+func (c *conn) end(closeStream bool) bool {
+	if !c.closed.CompareAndSwap(false, true) {
+		return false
+	}
+	if c.owner != nil && c.taken {
+		defer c.owner.connClosed(c)
+	}
+	c.saveLocalAddr()
+	c.poll.close() // wakes the waiters
+	c.life.Lock()
+	defer c.life.Unlock()
+	if closeStream {
+		c.native.close()
+	} else {
+		c.native.unref()
+	}
+	c.native = nativeConn{}
+	return true
+}
+
+// CloseRead shuts down the reading side (g_socket_shutdown): Read returns
+// io.EOF once what had arrived is read.
+func (sc *SocketConnection) CloseRead() error { return sc.shutdown(true, false) }
+
+// CloseWrite shuts down the writing side (g_socket_shutdown): the peer reads
+// what was written and then its end of file. Reading goes on.
+func (sc *SocketConnection) CloseWrite() error { return sc.shutdown(false, true) }
+
+func (sc *SocketConnection) shutdown(rd, wr bool) error {
+	return sc.use("shutdown", func(n nativeConn) error {
+		if err := n.shutdown(rd, wr); err != nil {
+			return sc.c.errnoError("shutdown", err.(syscall.Errno))
+		}
+		return nil
+	})
+}
+
+// use runs f while the C objects are alive.
+func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return c.opError(op, net.ErrClosed)
+	}
+	if err := f(c.native); err != nil {
+		return c.opError(op, err)
+	}
+	return nil
+}
+
+// IsConnected tells whether the connection is open on our side
+// (g_socket_connection_is_connected). A peer that has gone shows in Read, not
+// here.
+func (sc *SocketConnection) IsConnected() bool {
+	connected := false
+	_ = sc.use("status", func(n nativeConn) error {
+		connected = n.isConnected()
+		return nil
+	})
+	return connected
+}
+
+// LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
+// (g_socket_connection_get_local_address).
+func (sc *SocketConnection) LocalAddr() net.Addr {
+	defer runtime.KeepAlive(sc)
+	return sc.c.localAddr()
+}
+
+func (c *conn) localAddr() net.Addr {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	if c.local == nil {
+		if c.closed.Load() {
+			c.local = goAddr(c.self[:])
+		} else {
+			c.local = localAddr(int(c.fd))
+		}
+	}
+	if c.local == nil {
+		return emptyAddr(int(c.family))
+	}
+	return c.local
+}
+
+// saveLocalAddr is for end: the descriptor goes, the address stays. addrMu
+// makes end wait for whoever is asking the descriptor.
+func (c *conn) saveLocalAddr() {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	switch {
+	case c.local != nil:
+	case c.family == syscall.AF_UNIX:
+		c.local = localAddr(int(c.fd))
+	default:
+		_, _ = sockname(int(c.fd), c.self[:])
+	}
+}
+
+// RemoteAddr is a *net.TCPAddr or *net.UnixAddr, also after Close, and never
+// nil: a peer that was gone before it was accepted has the zero address
+// (g_socket_connection_get_remote_address).
+func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.remoteAddr() }
+
+func (c *conn) remoteAddr() net.Addr {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	if c.remote == nil {
+		c.remote = goAddr(c.peer[:])
+	}
+	return c.remote
+}
+
+// Source is the value that was given with the address on which this connection
+// was accepted, or nil.
+func (sc *SocketConnection) Source() any { return sc.c.source }
+
+// Detach makes the connection the caller's own and returns it: Serve does not
+// close it when the handler returns, Shutdown and Close of the service leave it
+// alone. It still counts for ServiceConfig.MaxConns until it is closed.
+func (sc *SocketConnection) Detach() *SocketConnection {
+	if sc.c.detached.CompareAndSwap(false, true) {
+		sc.watchForgotten()
+	}
+	return sc
+}
+
+// SetNoDelay switches TCP_NODELAY; it is on from the start, as in package net.
+// On a Unix socket it is an error.
+func (sc *SocketConnection) SetNoDelay(on bool) error {
+	return sc.setOption(syscall.IPPROTO_TCP, syscall.TCP_NODELAY, boolInt(on))
+}
+
+// SetKeepAlive switches TCP keep-alive probes (g_socket_set_keepalive); they
+// are off at first, as in GIO.
+func (sc *SocketConnection) SetKeepAlive(on bool) error {
+	return sc.use("set", func(n nativeConn) error {
+		n.setKeepAlive(on)
+		return nil
+	})
+}
+
+// SetLinger sets what Close does with bytes that the peer has not yet
+// acknowledged, as net.TCPConn.SetLinger does: sec < 0, the default, delivers
+// them in the background; 0 discards them and resets the connection.
+func (sc *SocketConnection) SetLinger(sec int) error {
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	l := syscall.Linger{Onoff: int32(boolInt(sec >= 0)), Linger: int32(max(sec, 0))}
+	var serr error
+	if err := raw.Control(func(fd uintptr) {
+		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &l)
+	}); err != nil {
+		return err
+	}
+	if serr != nil {
+		return sc.c.opError("set", serr)
+	}
+	return nil
+}
+
+func (sc *SocketConnection) setOption(level, name, value int) error {
+	return sc.use("set", func(n nativeConn) error {
+		if err := n.setOption(level, name, value); err != nil {
+			return sc.c.errnoError("setsockopt", err.(syscall.Errno))
+		}
+		return nil
+	})
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// SetDeadline sets both deadlines; the zero time means none. A deadline in the
+// past fails reads and writes at once, even when data is there.
+func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
+
+// SetReadDeadline sets the deadline of Read alone.
+func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
+
+// SetWriteDeadline sets the deadline of Write alone.
+func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
+	return sc.setDeadline(t, false, true)
+}
+
+// Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
+// The wrapper is made at the first call and lives until the process ends: that
+// is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
+// Read or Write of this object must not be mixed. Close still closes.
+// It returns nil after Close.
+func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
+	var w *gotkgio.SocketConnection
+	_ = sc.use("wrap", func(n nativeConn) error {
+		sc.c.addrMu.Lock()
+		defer sc.c.addrMu.Unlock()
+		if sc.c.wrapper == nil {
+			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
+		}
+		w = sc.c.wrapper
+		return nil
+	})
+	return w
+}
+
+// opError is the *net.OpError that every method returns.
+func (c *conn) opError(op string, err error) error {
+	if _, ok := err.(*net.OpError); ok {
+		return err
+	}
+	remote := c.remoteAddr()
+	return &net.OpError{Op: op, Net: networkOf(remote), Source: c.localAddr(), Addr: remote, Err: err}
+}

@@ -1,0 +1,313 @@
+package gio
+
+import "unsafe"
+
+// incoming is one step of an emission of "incoming", on the loop's thread: the
+// handler with this id, or the class handler (0), which comes last. It returns
+// what the trampoline needs to know.
+func (l *listener) incoming(id uint64, in *incoming) int {
+	sc := l.emitting
+	if sc != nil && l.emittingPtr != in.pointer() {
+		l.settle()
+		sc = nil
+	}
+	if id != 0 {
+		return l.offerHandler(id, sc, in)
+	}
+	l.emitting, l.emittingPtr = nil, nil
+	result := 0
+	if l.cfg.Incoming != nil {
+		if sc == nil {
+			sc, result = newConn(l, in), resultKept
+		}
+		if l.offer(l.cfg.Incoming, "ServiceConfig.Incoming", l.cfgAt, sc) {
+			return result | resultHandled | l.take(sc)
+		}
+	}
+	if to, ok := l.pullTarget(); ok {
+		if sc == nil {
+			sc, result = newConn(l, in), resultKept
+		}
+		return result | resultHandled | l.deliver(to, sc)
+	}
+	if sc != nil {
+		l.decline(sc)
+	}
+	return result | resultChain
+}
+
+func (l *listener) offerHandler(id uint64, sc *SocketConnection, in *incoming) int {
+	h := l.handler(id)
+	if h == nil {
+		return 0
+	}
+	result := 0
+	if sc == nil {
+		sc, result = newConn(l, in), resultKept
+		l.emitting, l.emittingPtr = sc, in.pointer()
+	}
+	if !l.offer(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
+		return result
+	}
+	l.emitting, l.emittingPtr = nil, nil
+	return result | resultHandled | l.take(sc)
+}
+
+// offer asks one function. A panic closes the connection, which is as much as
+// having handled it.
+func (l *listener) offer(f incomingFunc, what string, at place, sc *SocketConnection) (handled bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			logPanic(l.log, what, at, v, sc)
+			_ = sc.Close()
+			handled = true
+		}
+	}()
+	return f(sc, sc.c.source)
+}
+
+// take enters a connection that a handler owns from now on, and returns the
+// reasons to pause that follow.
+func (l *listener) take(sc *SocketConnection) int {
+	if !sc.c.detached.Load() {
+		sc.watchForgotten()
+	}
+	return l.track(sc.c, false)
+}
+
+// decline ends the Go side of a connection that nobody took. GIO's last unref
+// closes it, unless a C handler keeps it. Detach counts as taking.
+func (l *listener) decline(sc *SocketConnection) {
+	if sc.c.detached.Load() {
+		l.track(sc.c, false)
+		return
+	}
+	sc.c.end(false)
+}
+
+// settle ends an emission that our class handler never saw: a handler in C took
+// the connection after Go's had declined.
+func (l *listener) settle() {
+	if sc := l.emitting; sc != nil {
+		l.emitting, l.emittingPtr = nil, nil
+		l.decline(sc)
+	}
+}
+
+// track enters c into the books, with a handler in progress if asked, and
+// returns the reasons to pause, shifted for the trampoline.
+func (l *listener) track(c *conn, handling bool) int {
+	l.live.Lock()
+	defer l.live.Unlock()
+	if handling {
+		l.live.handling++
+	}
+	c.taken = true
+	if c.closed.Load() {
+		return 0 // its handler closed it at once
+	}
+	c.tracked = true
+	c.next = l.live.first
+	if c.next != nil {
+		c.next.prev = c
+	}
+	l.live.first = c
+	l.live.n++
+	if l.cfg.MaxConns > 0 && l.live.n >= l.cfg.MaxConns {
+		l.paused.Or(pauseMaxConns)
+		return pauseMaxConns << pauseShift
+	}
+	return 0
+}
+
+// connClosed takes c out of the books and wakes a service that waited for it.
+func (l *listener) connClosed(c *conn) {
+	l.live.Lock()
+	if c.tracked {
+		c.tracked = false
+		if c.prev != nil {
+			c.prev.next = c.next
+		} else {
+			l.live.first = c.next
+		}
+		if c.next != nil {
+			c.next.prev = c.prev
+		}
+		c.prev, c.next = nil, nil
+		l.live.n--
+	}
+	paused := l.paused.Load()
+	l.live.Unlock()
+	if paused != 0 {
+		l.sync()
+	}
+}
+
+// handled is called when a handler of Serve or run has returned.
+func (l *listener) handled() {
+	l.live.Lock()
+	defer l.live.Unlock()
+	l.live.handling--
+	if l.live.handling == 0 && l.live.idle != nil {
+		close(l.live.idle)
+		l.live.idle = nil
+	}
+}
+
+// idle returns a channel that is closed when no handler is in progress, or nil
+// when none is.
+func (l *listener) idle() <-chan struct{} {
+	l.live.Lock()
+	defer l.live.Unlock()
+	if l.live.handling == 0 {
+		return nil
+	}
+	if l.live.idle == nil {
+		l.live.idle = make(chan struct{})
+	}
+	return l.live.idle
+}
+
+// closeLive closes every connection in the books but the detached ones.
+func (l *listener) closeLive() {
+	l.live.Lock()
+	var all []*conn
+	for c := l.live.first; c != nil; c = c.next {
+		if !c.detached.Load() {
+			all = append(all, c)
+		}
+	}
+	l.live.Unlock()
+	for _, c := range all {
+		c.end(true)
+	}
+}
+
+// sync brings the library's own pauses up to date, now or soon.
+func (l *listener) sync() {
+	if l.kind == kindListener {
+		return
+	}
+	if l.syncing.CompareAndSwap(false, true) {
+		_ = l.loop.Invoke(l.syncNow)
+	}
+}
+
+// syncNow is for the loop's thread.
+func (l *listener) syncNow() {
+	l.syncing.Store(false)
+	if l.nativeClosed {
+		return
+	}
+	const mine = pauseConsumer | pauseHeld | pauseMaxConns
+	var set uint32
+	l.mu.Lock()
+	if !l.pull.wants() && l.consumers == 0 && !l.foreign.Load() {
+		set |= pauseConsumer
+	}
+	if len(l.pull.held) > 0 {
+		set |= pauseHeld
+	}
+	l.mu.Unlock()
+	l.live.Lock()
+	if l.cfg.MaxConns > 0 && l.live.n >= l.cfg.MaxConns {
+		set |= pauseMaxConns
+	} else {
+		l.paused.And(^uint32(pauseMaxConns))
+	}
+	l.live.Unlock()
+	l.native.pause(set, mine&^set)
+	if l.paused.Load()&pauseDescriptors != 0 {
+		l.native.checkDescriptors()
+	}
+}
+
+// descriptors is told when the process runs out of descriptors and when it has
+// some again.
+func (l *listener) descriptors(out bool) {
+	if out {
+		l.paused.Or(pauseDescriptors)
+		l.log.Warn("gio: out of file descriptors: clients wait until some are free")
+		return
+	}
+	l.paused.And(^uint32(pauseDescriptors))
+	l.log.Info("gio: file descriptors are free again: accepting")
+}
+
+// foreignActive hears of start or stop called on the GObject itself, on any
+// thread.
+func (l *listener) foreignActive() {
+	_ = l.loop.Invoke(func() {
+		if l.nativeClosed {
+			return
+		}
+		active := l.native.adoptActive()
+		if l.wish.Swap(active) != active {
+			l.emitActive(active)
+		}
+	})
+}
+
+// running is a connection while "run" is emitted for it.
+type running struct {
+	sc   *SocketConnection
+	kept bool // a handler returned true and owns it
+}
+
+// run is one step of an emission of "run", on a thread of GIO's pool.
+func (l *listener) run(id uint64, in *incoming) int {
+	var f runFunc
+	what, at := "ServiceConfig.Run", l.cfgAt
+	if id != 0 {
+		h := l.handler(id)
+		if h == nil {
+			return 0
+		}
+		f, _ = h.fn.(runFunc)
+		what, at = "ConnectRun handler", h.at
+	} else {
+		f = l.cfg.Run
+	}
+	if f == nil {
+		return 0
+	}
+	result := 0
+	v, ok := l.runs.Load(in.pointer())
+	if !ok {
+		r := &running{sc: newConn(l, in)}
+		result = resultKept
+		l.runs.Store(in.pointer(), r)
+		if pause := l.track(r.sc.c, true); pause != 0 {
+			l.sync() // not in the loop's emission here
+		}
+		v = r
+	}
+	r := v.(*running)
+	if l.offer(incomingFunc(f), what, at, r.sc) {
+		r.kept = true
+		if !r.sc.c.detached.Load() {
+			r.sc.watchForgotten()
+		}
+		result |= resultHandled
+	}
+	return result
+}
+
+// runEnded is called on the worker's thread after the last handler.
+func (l *listener) runEnded(ptr unsafe.Pointer, full bool) {
+	if v, ok := l.runs.LoadAndDelete(ptr); ok {
+		r := v.(*running)
+		if !r.kept && !r.sc.c.detached.Load() {
+			r.sc.c.end(false)
+		}
+		l.handled()
+		l.forget()
+	}
+	if full {
+		_ = l.loop.Post(func() {
+			if !l.nativeClosed && !l.native.jobsFull() {
+				l.native.pause(0, pauseMaxThreads)
+			}
+		})
+	}
+}

@@ -1,0 +1,73 @@
+/* What the C files of package gio share among themselves. */
+#ifndef GLIBSERVE_GIO_NATIVE_H
+#define GLIBSERVE_GIO_NATIVE_H
+
+#undef G_LOG_DOMAIN
+#define G_LOG_DOMAIN "glibserve"
+#include "cgo.h"
+
+/* One listening socket. */
+typedef struct {
+  GSocket *socket; /* one reference of ours, until gsv_close */
+  int fd;
+  /* A descriptor number of our own. It holds the listening socket while an
+   * inert one sits at fd, so that stopping never needs a new descriptor. */
+  int placeholder;
+  gboolean shielded;
+  GPollFD poll; /* watched by the guard source */
+} gsv_sock;
+
+struct gsv_state {
+  uint64_t id;               /* Go's handle; 0 once closed: chain up only */
+  GSocketListener *listener; /* the object that embeds this; no reference */
+  GSocketService *service;   /* the same, or NULL for a plain listener */
+  gboolean threaded;
+  GMainContext *context;     /* one reference */
+  GPtrArray *socks;          /* gsv_sock*: listening and known to GIO */
+  GPtrArray *pending;        /* GSocket*: LISTENED, its add not yet finished */
+  int inert, inert_peer;     /* a socketpair: never readable, never hung up */
+
+  /* While an add is under way. */
+  int v6only;
+  int mode; /* of a Unix path, or -1 */
+
+  int backlog;
+  gboolean closed;
+  gboolean wish;    /* what the user last asked for */
+  gboolean gactive; /* what GIO was last told */
+  unsigned pauses;  /* GSV_PAUSE_*: reasons of our own */
+  int toggling;     /* inside a start or stop of our own */
+  int emitting;     /* depth of our frames inside an emission */
+  gboolean sweeping;
+  unsigned next;    /* round-robin start of the next sweep */
+  int dry;          /* readable checks since the last emission */
+  gboolean unsettled; /* a Go handler declined; how it ended is unknown */
+  int jobs, max_jobs; /* of a threaded service; max_jobs <= 0: no limit */
+  GMutex jobs_lock;   /* protects jobs: workers end on threads of their own */
+
+  GSource *guard, *settle, *sentinel, *fd_timer;
+  unsigned fd_wait; /* ms until the next look for a free descriptor */
+
+  /* Plain listener: the one accept that is outstanding. */
+  GCancellable *cancel;
+  gboolean accepting, want_accept;
+};
+
+gboolean gsv_deliver_class (gsv_state *st, GSocketConnection *connection,
+                            GObject *source);
+void gsv_apply (gsv_state *st);
+void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));
+void gsv_commit (gsv_state *st, GSocket *socket);
+void gsv_unshield (gsv_state *st);
+void gsv_sweep (gsv_state *st);
+void gsv_enter_emission (gsv_state *st);
+void gsv_leave_emission (gsv_state *st);
+void gsv_stop_sources (gsv_state *st);
+void gsv_sock_free (gpointer sock);
+void gsv_listened (gsv_state *st, GSocket *socket);
+void gsv_fill (gsv_incoming *in, GSocketConnection *connection,
+               GObject *source);
+void gsv_after_decline (gsv_state *st);
+void gsv_job_started (gsv_state *st);
+
+#endif

@@ -1,0 +1,145 @@
+/* Connections. Any thread may call these while it holds a reference. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "native.h"
+
+#include <errno.h>
+#include <gio/gunixconnection.h>
+#include <netinet/in.h>
+
+/* With no place for a GError, GIO leaves errno as recv(2) and send(2) set it:
+ * no message is formatted for each EAGAIN. errno 0 is GIO's own refusal: the
+ * GSocket was closed. */
+gssize
+gsv_recv (GSocket *socket, void *buf, gsize n)
+{
+  gssize r;
+
+  errno = 0;
+  r = g_socket_receive_with_blocking (socket, buf, n, FALSE, NULL, NULL);
+  return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
+}
+
+gssize
+gsv_send (GSocket *socket, const void *buf, gsize n)
+{
+  gssize r;
+
+  errno = 0;
+  r = g_socket_send_with_blocking (socket, buf, n, FALSE, NULL, NULL);
+  return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
+}
+
+void
+gsv_conn_close (GSocketConnection *connection, GSocket *socket)
+{
+  /* Returns PENDING and closes nothing while other code marked the stream:
+   * hence the socket as well. */
+  g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
+  g_socket_close (socket, NULL);
+  g_object_unref (connection);
+}
+
+int
+gsv_conn_is_connected (GSocketConnection *connection)
+{
+  return g_socket_connection_is_connected (connection);
+}
+
+int
+gsv_shutdown (GSocket *socket, int rd, int wr)
+{
+  errno = 0;
+  if (g_socket_shutdown (socket, rd, wr, NULL))
+    return 0;
+  return errno != 0 ? -errno : -EBADF;
+}
+
+int
+gsv_set_option (GSocket *socket, int level, int name, int value)
+{
+  errno = 0;
+  if (g_socket_set_option (socket, level, name, value, NULL))
+    return 0;
+  return errno != 0 ? -errno : -EBADF;
+}
+
+int
+gsv_get_option (GSocket *socket, int level, int name, int *value)
+{
+  errno = 0;
+  if (g_socket_get_option (socket, level, name, value, NULL))
+    return 0;
+  return errno != 0 ? -errno : -EBADF;
+}
+
+void
+gsv_set_keepalive (GSocket *socket, int on)
+{
+  g_socket_set_keepalive (socket, on);
+}
+
+int
+gsv_credentials (GSocket *socket, int *pid, unsigned *uid, unsigned *gid,
+                 gsv_error *err)
+{
+  GCredentials *c;
+  struct ucred *u;
+
+  errno = 0;
+  c = g_socket_get_credentials (socket, &err->error);
+  err->sys_errno = errno;
+  if (c == NULL)
+    return FALSE;
+  u = g_credentials_get_native (c, G_CREDENTIALS_TYPE_LINUX_UCRED);
+  if (u != NULL)
+    {
+      *pid = u->pid;
+      *uid = u->uid;
+      *gid = u->gid;
+    }
+  g_object_unref (c);
+  return u != NULL;
+}
+
+int
+gsv_sockname (int fd, void *addr, int *len)
+{
+  socklen_t l = *len;
+  int r = getsockname (fd, addr, &l);
+  *len = (int) l;
+  return r == 0 ? 0 : -errno;
+}
+
+int
+gsv_peername (int fd, void *addr, int *len)
+{
+  socklen_t l = *len;
+  int r = getpeername (fd, addr, &l);
+  *len = (int) l;
+  return r == 0 ? 0 : -errno;
+}
+
+/* For GLIBSERVE_DEBUG=leaks and the tests: does every connection end? */
+static guint64 accepted, finalized;
+
+static void
+on_finalized (gpointer data, GObject *where_the_object_was)
+{
+  __atomic_add_fetch (&finalized, 1, __ATOMIC_RELAXED);
+}
+
+void
+gsv_count (GSocketConnection *connection)
+{
+  __atomic_add_fetch (&accepted, 1, __ATOMIC_RELAXED);
+  g_object_weak_ref (G_OBJECT (connection), on_finalized, NULL);
+}
+
+void
+gsv_counted (uint64_t *a, uint64_t *f)
+{
+  *a = __atomic_load_n (&accepted, __ATOMIC_RELAXED);
+  *f = __atomic_load_n (&finalized, __ATOMIC_RELAXED);
+}

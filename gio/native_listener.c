@@ -1,0 +1,303 @@
+/* Adding, describing and closing listening sockets. */
+#include "native.h"
+
+#include "_cgo_export.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+void
+gsv_error_clear (gsv_error *err)
+{
+  g_clear_error (&err->error);
+}
+
+const char *
+gsv_error_domain (gsv_error *err)
+{
+  return g_quark_to_string (err->error->domain);
+}
+
+void
+gsv_sock_free (gpointer data)
+{
+  gsv_sock *s = data;
+
+  if (s->placeholder >= 0)
+    close (s->placeholder);
+  g_object_unref (s->socket);
+  g_free (s);
+}
+
+/* Between bind and listen: nobody can connect yet. */
+void
+gsv_listened (gsv_state *st, GSocket *socket)
+{
+  GSocketFamily family = g_socket_get_family (socket);
+
+  if (family != G_SOCKET_FAMILY_UNIX)
+    {
+      /* Accepted sockets inherit it, which costs them no call. GIO sets it
+       * since 2.79 only; package net always does. */
+      g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+    }
+  else if (st->mode >= 0)
+    {
+      struct sockaddr_un un;
+      socklen_t len = sizeof un;
+
+      memset (&un, 0, sizeof un);
+      if (getsockname (g_socket_get_fd (socket), (struct sockaddr *) &un, &len)
+              == 0
+          && len > G_STRUCT_OFFSET (struct sockaddr_un, sun_path)
+          && un.sun_path[0] != 0)
+        {
+          char path[sizeof un.sun_path + 1] = { 0 };
+          memcpy (path, un.sun_path, sizeof un.sun_path);
+          if (chmod (path, st->mode) != 0)
+            st->mode = -errno; /* the add reports it */
+        }
+    }
+}
+
+/* commit takes a socket into the books once GIO serves it. */
+void
+gsv_commit (gsv_state *st, GSocket *socket)
+{
+  gsv_sock *s = g_new0 (gsv_sock, 1);
+
+  s->socket = g_object_ref (socket);
+  s->fd = g_socket_get_fd (socket);
+  /* A blocking GSocket would hold the loop in accept when the client is gone
+   * (or was taken by another process) between poll and accept. */
+  g_socket_set_blocking (socket, FALSE);
+  s->placeholder
+      = st->inert < 0 ? -1 : fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
+  s->poll.fd = s->fd;
+  g_ptr_array_add (st->socks, s);
+  if (st->guard != NULL)
+    g_source_add_poll (st->guard, &s->poll);
+}
+
+int
+gsv_sock_count (gsv_state *st)
+{
+  return (int) st->socks->len;
+}
+
+int
+gsv_sock_fd (gsv_state *st, int i)
+{
+  gsv_sock *s = st->socks->pdata[i];
+  return s->shielded ? s->placeholder : s->fd;
+}
+
+/* Stopping must never need a descriptor, so what it needs is had first. */
+static gboolean
+begin_add (gsv_state *st, gsv_error *err)
+{
+  int fd = -1;
+  int pair[2];
+
+  errno = 0;
+  if (st->inert < 0
+      && socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                     pair)
+             == 0)
+    {
+      st->inert = pair[0];
+      st->inert_peer = pair[1];
+    }
+  if (st->inert >= 0)
+    fd = fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
+  if (fd >= 0)
+    {
+      close (fd);
+      errno = 0;
+      return TRUE;
+    }
+  err->sys_errno = errno;
+  err->error = g_error_new_literal (G_IO_ERROR, g_io_error_from_errno (errno),
+                                    g_strerror (errno));
+  return FALSE;
+}
+
+static int
+finish_add (gsv_state *st, gboolean ok, gsv_error *err)
+{
+  if (err->sys_errno == 0)
+    err->sys_errno = errno;
+  g_ptr_array_set_size (st->pending, 0);
+  if (ok && st->mode < -1)
+    {
+      err->sys_errno = -st->mode;
+      err->error
+          = g_error_new (G_IO_ERROR, g_io_error_from_errno (-st->mode),
+                         "cannot set the mode of the path: %s",
+                         g_strerror (-st->mode));
+      ok = FALSE;
+    }
+  st->v6only = 0;
+  st->mode = -1;
+  return ok;
+}
+
+int
+gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
+                 int mode, GObject *source, gsv_error *err)
+{
+  GSocketAddress *address;
+  gboolean ok;
+
+  address = g_socket_address_new_from_native ((gpointer) native, len);
+  if (address == NULL)
+    {
+      err->sys_errno = EAFNOSUPPORT;
+      g_set_error_literal (&err->error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                           "address family not supported");
+      return FALSE;
+    }
+  st->v6only = v6only;
+  st->mode = mode;
+  ok = begin_add (st, err)
+       && g_socket_listener_add_address (st->listener, address,
+                                         G_SOCKET_TYPE_STREAM,
+                                         G_SOCKET_PROTOCOL_DEFAULT, source,
+                                         NULL, &err->error);
+  ok = finish_add (st, ok, err);
+  g_object_unref (address);
+  return ok;
+}
+
+/* port 0: any; the port is the result, 0 on failure. */
+int
+gsv_add_inet_port (gsv_state *st, int port, GObject *source, gsv_error *err)
+{
+  if (!begin_add (st, err))
+    return 0;
+  if (port == 0)
+    port = g_socket_listener_add_any_inet_port (st->listener, source,
+                                                &err->error);
+  else if (!g_socket_listener_add_inet_port (st->listener, port, source,
+                                             &err->error))
+    port = 0;
+  return finish_add (st, port != 0, err) ? port : 0;
+}
+
+/* Takes the descriptor over, also on failure. */
+int
+gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
+{
+  GSocket *socket = g_socket_new_from_fd (fd, &err->error);
+  gboolean ok;
+
+  if (socket == NULL)
+    {
+      err->sys_errno = errno;
+      close (fd);
+      return FALSE;
+    }
+  g_ptr_array_add (st->pending, g_object_ref (socket));
+  ok = begin_add (st, err)
+       && g_socket_listener_add_socket (st->listener, socket, source,
+                                        &err->error);
+  ok = finish_add (st, ok, err);
+  g_object_unref (socket);
+  return ok;
+}
+
+void
+gsv_set_backlog (gsv_state *st, int backlog)
+{
+  guint i;
+
+  st->backlog = backlog;
+  if (st->socks->len == 0)
+    g_socket_listener_set_backlog (st->listener, backlog);
+  for (i = 0; i < st->socks->len; i++)
+    /* GIO refuses this on a socket that listens; the kernel takes it. */
+    listen (gsv_sock_fd (st, (int) i), backlog);
+}
+
+int
+gsv_get_backlog (gsv_state *st)
+{
+  return st->backlog;
+}
+
+/* Drops Go's reference once the cancelled accept has been dispatched: GIO may
+ * need one more iteration for its callback, so three are counted. */
+typedef struct {
+  GSocketListener *listener;
+  int left;
+  uint64_t id;
+} finisher;
+
+static gboolean
+finish (gpointer data)
+{
+  finisher *f = data;
+  uint64_t id = f->id;
+
+  if (--f->left > 0)
+    return G_SOURCE_CONTINUE;
+  g_object_unref (f->listener);
+  f->listener = NULL;
+  gsvGoFinished (id);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+finisher_free (gpointer data)
+{
+  finisher *f = data;
+  if (f->listener != NULL) /* the context went away first */
+    g_object_unref (f->listener);
+  g_free (f);
+}
+
+void
+gsv_close (gsv_state *st)
+{
+  GSource *source;
+  finisher *f;
+  guint i;
+
+  st->closed = TRUE;
+  gsv_stop_sources (st);
+  if (st->service != NULL)
+    {
+      st->toggling++;
+      g_socket_service_stop (st->service);
+      st->toggling--;
+      st->gactive = FALSE;
+    }
+  g_cancellable_cancel (st->cancel);
+  gsv_unshield (st);
+  for (i = 0; i < st->socks->len; i++)
+    {
+      gsv_sock *s = st->socks->pdata[i];
+      if (s->placeholder >= 0)
+        close (s->placeholder);
+      s->placeholder = -1;
+    }
+  g_socket_listener_close (st->listener);
+  if (st->id == 0)
+    return;
+  f = g_new0 (finisher, 1);
+  f->listener = st->listener;
+  f->left = 3;
+  f->id = st->id;
+  st->id = 0;
+  source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, finish, f, finisher_free);
+  g_source_attach (source, st->context);
+  g_source_unref (source);
+}

@@ -1,0 +1,485 @@
+/* The GObject classes: one subclass of each of GIO's three listeners, and the
+ * trampolines between their signals and Go. */
+#include "native.h"
+
+#include "_cgo_export.h"
+
+#include <errno.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+/* A source that is a Go value travels through GIO as this tiny object. */
+typedef struct {
+  GObject parent;
+  uint64_t id;
+} GlibserveSource;
+typedef GObjectClass GlibserveSourceClass;
+static GType glibserve_source_get_type (void);
+G_DEFINE_TYPE (GlibserveSource, glibserve_source, G_TYPE_OBJECT)
+
+static void
+glibserve_source_finalize (GObject *object)
+{
+  gsvGoSourceGone (((GlibserveSource *) object)->id);
+  G_OBJECT_CLASS (glibserve_source_parent_class)->finalize (object);
+}
+
+static void
+glibserve_source_class_init (GlibserveSourceClass *klass)
+{
+  klass->finalize = glibserve_source_finalize;
+}
+
+static void
+glibserve_source_init (GlibserveSource *self)
+{
+}
+
+GObject *
+gsv_source_new (uint64_t id)
+{
+  GlibserveSource *s = g_object_new (glibserve_source_get_type (), NULL);
+  s->id = id;
+  return G_OBJECT (s);
+}
+
+void
+gsv_fill (gsv_incoming *in, GSocketConnection *connection, GObject *source)
+{
+  socklen_t len = sizeof in->peer;
+
+  in->connection = connection;
+  in->socket = g_socket_connection_get_socket (connection);
+  in->fd = g_socket_get_fd (in->socket);
+  in->source = source;
+  in->source_id = 0;
+  if (source != NULL && G_OBJECT_TYPE (source) == glibserve_source_get_type ())
+    in->source_id = ((GlibserveSource *) source)->id;
+  /* A peer that reset before it was accepted has no address any more. */
+  in->peer_len = 0;
+  if (getpeername (in->fd, (struct sockaddr *) &in->peer, &len) == 0)
+    in->peer_len = (int) len;
+}
+
+/* State and instances. The state is embedded, so that a vfunc finds it without
+ * a lookup and it lives exactly as long as the object. */
+static void
+state_init (gsv_state *st, gpointer self)
+{
+  st->listener = self;
+  st->socks = g_ptr_array_new_with_free_func (gsv_sock_free);
+  st->pending = g_ptr_array_new_with_free_func (g_object_unref);
+  st->inert = st->inert_peer = -1;
+  st->mode = -1;
+  st->cancel = g_cancellable_new ();
+  g_mutex_init (&st->jobs_lock);
+}
+
+static void
+state_finalize (gsv_state *st)
+{
+  gsv_stop_sources (st);
+  g_ptr_array_unref (st->socks);
+  g_ptr_array_unref (st->pending);
+  if (st->inert >= 0)
+    close (st->inert);
+  if (st->inert_peer >= 0)
+    close (st->inert_peer);
+  g_object_unref (st->cancel);
+  if (st->context != NULL)
+    g_main_context_unref (st->context);
+  g_mutex_clear (&st->jobs_lock);
+}
+
+static void
+on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
+{
+  if (event == G_SOCKET_LISTENER_BINDING && st->v6only)
+    g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, NULL);
+  else if (event == G_SOCKET_LISTENER_LISTENING && st->backlog > 0)
+    /* Works also once other sockets listen, where GIO's set_backlog is
+     * refused with a critical for each of them. */
+    g_socket_set_listen_backlog (socket, st->backlog);
+  else if (event == G_SOCKET_LISTENER_LISTENED)
+    g_ptr_array_add (st->pending, g_object_ref (socket));
+  if (event == G_SOCKET_LISTENER_LISTENING)
+    gsv_listened (st, socket);
+}
+
+/* GIO's own class handler, for a class whose parent is klass_type. */
+#define PARENT(TYPE, NAME) ((TYPE *) (NAME##_parent_class))
+
+#define DEFINE_INSTANCE(Name, name, Parent, PARENT_TYPE)                       \
+  typedef struct {                                                             \
+    Parent parent;                                                             \
+    gsv_state st;                                                              \
+  } Name;                                                                      \
+  typedef Parent##Class Name##Class;                                           \
+  static GType name##_get_type (void);                                         \
+  G_DEFINE_TYPE (Name, name, PARENT_TYPE)                                      \
+  static void name##_init (Name *self) { state_init (&self->st, self); }       \
+  static void name##_finalize (GObject *object)                                \
+  {                                                                            \
+    gsv_state *st = &((Name *) object)->st;                                    \
+    G_OBJECT_CLASS (name##_parent_class)->finalize (object);                   \
+    state_finalize (st);                                                       \
+  }                                                                            \
+  static void name##_event (GSocketListener *listener,                         \
+                            GSocketListenerEvent event, GSocket *socket)       \
+  {                                                                            \
+    on_event (&((Name *) listener)->st, event, socket);                        \
+  }                                                                            \
+  static void name##_changed (GSocketListener *listener)                       \
+  {                                                                            \
+    gsv_changed (&((Name *) listener)->st,                                     \
+                 PARENT (GSocketListenerClass, name)->changed);                \
+  }                                                                            \
+  static void name##_base_class_init (gpointer klass)                          \
+  {                                                                            \
+    G_OBJECT_CLASS (klass)->finalize = name##_finalize;                        \
+    G_SOCKET_LISTENER_CLASS (klass)->event = name##_event;                     \
+    G_SOCKET_LISTENER_CLASS (klass)->changed = name##_changed;                 \
+  }
+
+DEFINE_INSTANCE (GlibserveSocketListener, glibserve_socket_listener,
+                 GSocketListener, G_TYPE_SOCKET_LISTENER)
+DEFINE_INSTANCE (GlibserveSocketService, glibserve_socket_service,
+                 GSocketService, G_TYPE_SOCKET_SERVICE)
+DEFINE_INSTANCE (GlibserveThreadedSocketService,
+                 glibserve_threaded_socket_service, GThreadedSocketService,
+                 G_TYPE_THREADED_SOCKET_SERVICE)
+
+static void
+glibserve_socket_listener_class_init (GlibserveSocketListenerClass *klass)
+{
+  glibserve_socket_listener_base_class_init (klass);
+}
+
+/* deliver asks Go about one client; handler 0 is the class handler. */
+static int
+deliver (gsv_state *st, uint64_t handler, GSocketConnection *connection,
+         GObject *source)
+{
+  gsv_incoming in;
+  int r;
+
+  gsv_fill (&in, connection, source);
+  st->dry = 0;
+  g_object_ref (connection); /* offered to Go, which answers GSV_KEPT or not */
+  r = gsvGoIncoming (st->id, handler, &in);
+  if (!(r & GSV_KEPT))
+    g_object_unref (connection);
+  if (r >> GSV_PAUSE_SHIFT)
+    gsv_pause (st, r >> GSV_PAUSE_SHIFT, 0);
+  return r;
+}
+
+static gboolean
+service_incoming (GSocketService *service, GSocketConnection *connection,
+                  GObject *source)
+{
+  gsv_state *st = &((GlibserveSocketService *) service)->st;
+  int r = GSV_CHAIN;
+
+  if (st->id == 0)
+    return PARENT (GSocketServiceClass, glibserve_socket_service)
+        ->incoming (service, connection, source);
+  gsv_enter_emission (st);
+  st->unsettled = FALSE;
+  r = deliver (st, 0, connection, source);
+  gsv_sweep (st);
+  gsv_leave_emission (st);
+  return (r & GSV_HANDLED) != 0;
+}
+
+static void
+glibserve_socket_service_class_init (GlibserveSocketServiceClass *klass)
+{
+  glibserve_socket_service_base_class_init (klass);
+  klass->incoming = service_incoming;
+}
+
+static gboolean
+threaded_incoming (GSocketService *service, GSocketConnection *connection,
+                   GObject *source)
+{
+  gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
+  GSocketServiceClass *parent
+      = PARENT (GSocketServiceClass, glibserve_threaded_socket_service);
+  int r = GSV_CHAIN;
+  gboolean handled;
+
+  if (st->id == 0)
+    return parent->incoming (service, connection, source);
+  gsv_enter_emission (st);
+  st->unsettled = FALSE;
+  r = deliver (st, 0, connection, source);
+  handled = (r & GSV_HANDLED) != 0;
+  if (!handled && (r & GSV_CHAIN))
+    {
+      gsv_job_started (st);
+      handled = parent->incoming (service, connection, source);
+    }
+  gsv_sweep (st);
+  gsv_leave_emission (st);
+  return handled;
+}
+
+/* A worker's emission of "run", seen by our own handler before all others. It
+ * emits the signal once more for everybody else: that is how it learns that
+ * run has ended, for which GIO has no hook. */
+static _Thread_local GSocketConnection *running;
+
+static gboolean
+on_run_first (GThreadedSocketService *service, GSocketConnection *connection,
+              GObject *source, gpointer data)
+{
+  gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
+  GSocketConnection *outer = running;
+  gboolean handled = FALSE, was_full;
+
+  if (running == connection)
+    return FALSE; /* the inner emission: let the others see it */
+  running = connection;
+  g_signal_emit_by_name (service, "run", connection, source, &handled);
+  running = outer;
+  g_mutex_lock (&st->jobs_lock);
+  was_full = st->jobs-- == st->max_jobs;
+  g_mutex_unlock (&st->jobs_lock);
+  /* Not st->id, which may be 0 by now. */
+  gsvGoRunEnded ((uint64_t) (uintptr_t) data, connection, was_full);
+  return TRUE;
+}
+
+static gboolean
+threaded_run (GThreadedSocketService *service, GSocketConnection *connection,
+              GObject *source)
+{
+  gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
+  GThreadedSocketServiceClass *parent
+      = PARENT (GThreadedSocketServiceClass, glibserve_threaded_socket_service);
+  gsv_incoming in;
+  int r = GSV_CHAIN;
+
+  if (st->id != 0)
+    {
+      gsv_fill (&in, connection, source);
+      g_object_ref (connection);
+      r = gsvGoRun (st->id, 0, &in);
+      if (!(r & GSV_KEPT))
+        g_object_unref (connection);
+    }
+  if (!(r & GSV_HANDLED) && parent->run != NULL)
+    return parent->run (service, connection, source);
+  return (r & GSV_HANDLED) != 0;
+}
+
+static void
+glibserve_threaded_socket_service_class_init (
+    GlibserveThreadedSocketServiceClass *klass)
+{
+  glibserve_threaded_socket_service_base_class_init (klass);
+  G_SOCKET_SERVICE_CLASS (klass)->incoming = threaded_incoming;
+  klass->run = threaded_run;
+}
+
+/* Signal handlers connected from Go. */
+typedef struct {
+  gsv_state *st;
+  uint64_t id;
+  uint64_t handler;
+} closure_data;
+
+static void
+closure_free (gpointer data, GClosure *closure)
+{
+  g_free (data);
+}
+
+static gboolean
+on_incoming (GSocketService *service, GSocketConnection *connection,
+             GObject *source, gpointer data)
+{
+  closure_data *c = data;
+  gsv_state *st = c->st;
+  gboolean handled;
+
+  if (st->id == 0)
+    return FALSE;
+  gsv_enter_emission (st);
+  handled = (deliver (st, c->handler, connection, source) & GSV_HANDLED) != 0;
+  if (handled)
+    gsv_sweep (st); /* the emission ends here: our class handler won't run */
+  else
+    gsv_after_decline (st);
+  gsv_leave_emission (st);
+  return handled;
+}
+
+static gboolean
+on_run (GThreadedSocketService *service, GSocketConnection *connection,
+        GObject *source, gpointer data)
+{
+  closure_data *c = data;
+  gsv_incoming in;
+  int r;
+
+  gsv_fill (&in, connection, source);
+  g_object_ref (connection);
+  r = gsvGoRun (c->id, c->handler, &in);
+  if (!(r & GSV_KEPT))
+    g_object_unref (connection);
+  return (r & GSV_HANDLED) != 0;
+}
+
+static void
+on_listener_event (GSocketListener *listener, GSocketListenerEvent event,
+                   GSocket *socket, gpointer data)
+{
+  closure_data *c = data;
+  gsvGoEvent (c->id, c->handler, (int) event, g_socket_get_fd (socket));
+}
+
+static void
+on_notify_active (GObject *object, GParamSpec *pspec, gpointer data)
+{
+  gsv_state *st = data;
+
+  /* Only what others do: start and stop called on the GObject itself. */
+  if (st->id == 0 || (g_main_context_is_owner (st->context) && st->toggling))
+    return;
+  gsvGoForeignActive (st->id);
+}
+
+static void
+on_notify_backlog (GObject *object, GParamSpec *pspec, gpointer data)
+{
+  closure_data *c = data;
+  gsvGoNotify (c->id, c->handler);
+}
+
+unsigned long
+gsv_connect (gsv_state *st, const char *signal, uint64_t handler)
+{
+  closure_data *c = g_new0 (closure_data, 1);
+  GCallback f = NULL;
+
+  c->st = st;
+  c->id = st->id;
+  c->handler = handler;
+  if (strcmp (signal, "incoming") == 0)
+    f = G_CALLBACK (on_incoming);
+  else if (strcmp (signal, "run") == 0)
+    f = G_CALLBACK (on_run);
+  else if (strcmp (signal, "event") == 0)
+    f = G_CALLBACK (on_listener_event);
+  else
+    f = G_CALLBACK (on_notify_backlog);
+  return g_signal_connect_data (st->listener, signal, f, c, closure_free, 0);
+}
+
+/* Once others hold the GObject they may take clients before any handler of
+ * ours is asked: the guard has to hear of those, too. */
+static gboolean
+on_any_incoming (GSocketService *service, GSocketConnection *connection,
+                 GObject *source, gpointer data)
+{
+  ((gsv_state *) data)->dry = 0;
+  return FALSE;
+}
+
+void
+gsv_expect_foreign (gsv_state *st)
+{
+  if (st->service != NULL)
+    g_signal_connect (st->service, "incoming", G_CALLBACK (on_any_incoming),
+                      st);
+}
+
+void
+gsv_disconnect (gsv_state *st, unsigned long id)
+{
+  if (g_signal_handler_is_connected (st->listener, id))
+    g_signal_handler_disconnect (st->listener, id);
+}
+
+gsv_state *
+gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog,
+         int max_threads)
+{
+  gsv_state *st;
+
+  switch (kind)
+    {
+    case GSV_LISTENER:
+      {
+        GlibserveSocketListener *o
+            = g_object_new (glibserve_socket_listener_get_type (), NULL);
+        st = &o->st;
+        break;
+      }
+    case GSV_SERVICE:
+      {
+        GlibserveSocketService *o = g_object_new (
+            glibserve_socket_service_get_type (), "active", active, NULL);
+        st = &o->st;
+        st->service = G_SOCKET_SERVICE (o);
+        break;
+      }
+    default:
+      {
+        /* GIO counts no threads: at a limit it would stop and start the
+         * service by itself, on contexts of its own choosing. */
+        GlibserveThreadedSocketService *o
+            = g_object_new (glibserve_threaded_socket_service_get_type (),
+                            "active", active, "max-threads", -1, NULL);
+        st = &o->st;
+        st->service = G_SOCKET_SERVICE (o);
+        st->threaded = TRUE;
+        st->max_jobs = max_threads;
+        g_signal_connect (o, "run", G_CALLBACK (on_run_first),
+                          (gpointer) (uintptr_t) id);
+        break;
+      }
+    }
+  st->id = id;
+  st->context = g_main_context_ref (context);
+  st->wish = st->gactive = st->service != NULL && active;
+  st->backlog = backlog;
+  g_socket_listener_set_backlog (st->listener, backlog);
+  if (st->service != NULL)
+    g_signal_connect (st->listener, "notify::active",
+                      G_CALLBACK (on_notify_active), st);
+  return st;
+}
+
+GObject *
+gsv_object (gsv_state *st)
+{
+  return G_OBJECT (st->listener);
+}
+
+void
+gsv_enter (gsv_state *st)
+{
+  g_main_context_push_thread_default (st->context);
+}
+
+void
+gsv_leave (gsv_state *st)
+{
+  g_main_context_pop_thread_default (st->context);
+}
+
+gpointer
+gsv_ref (gpointer object)
+{
+  return g_object_ref (object);
+}
+
+void
+gsv_unref (gpointer object)
+{
+  g_object_unref (object);
+}

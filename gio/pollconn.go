@@ -1,0 +1,312 @@
+package gio
+
+import (
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// pollState is a connection's place with Go's network poller. It is taken only
+// when somebody has to wait or sets a deadline.
+type pollState struct {
+	mu   sync.Mutex // serialises registering and closing
+	done bool       // under mu: closed, never register again
+	file atomic.Pointer[polled]
+}
+
+// polled is a duplicate of the socket's descriptor, for waiting only: closing
+// GSocket's own from Go would pull it from under GIO.
+type polled struct {
+	file *os.File
+	raw  syscall.RawConn
+
+	// One pending operation each way: the functions are made once, so that an
+	// operation allocates nothing. read is under the connection's rmu, write
+	// under its wmu.
+	rd, wr struct {
+		c     *conn
+		buf   []byte
+		n     int
+		errno syscall.Errno
+		try   func(fd uintptr) bool
+	}
+}
+
+// register duplicates the descriptor and hands it to the poller, once.
+func (c *conn) register() (*polled, error) {
+	c.poll.mu.Lock()
+	defer c.poll.mu.Unlock()
+	if c.poll.done {
+		return nil, net.ErrClosed
+	}
+	if p := c.poll.file.Load(); p != nil {
+		return p, nil
+	}
+	fd, err := dupCloexec(int(c.fd))
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	// GSocket made the descriptor non-blocking: NewFile sees that and polls.
+	f := os.NewFile(uintptr(fd), "socket")
+	if err := f.SetDeadline(time.Time{}); err != nil {
+		// NewFile swallows the poller's refusal; reads would block a thread.
+		_ = f.Close()
+		return nil, err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	p := &polled{file: f, raw: raw}
+	p.rd.try, p.wr.try = p.tryRead, p.tryWrite
+	c.poll.file.Store(p)
+	return p, nil
+}
+
+func dupCloexec(fd int) (int, error) {
+	n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), nil
+}
+
+// close wakes the waiters and lets nobody register any more.
+func (s *pollState) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+	if p := s.file.Load(); p != nil {
+		_ = p.file.Close()
+	}
+}
+
+func (p *polled) read(c *conn, b []byte) (int, syscall.Errno, error) {
+	p.rd.c, p.rd.buf, p.rd.n, p.rd.errno = c, b, 0, 0
+	err := p.raw.Read(p.rd.try)
+	p.rd.c, p.rd.buf = nil, nil
+	return p.rd.n, p.rd.errno, err
+}
+
+// tryRead answers false to wait: the poller is edge-triggered, so only once
+// there is nothing more.
+func (p *polled) tryRead(uintptr) bool {
+	p.rd.n, p.rd.errno = p.rd.c.native.recv(p.rd.buf)
+	return p.rd.errno != syscall.EAGAIN
+}
+
+func (p *polled) write(c *conn, b []byte) (int, syscall.Errno, error) {
+	p.wr.c, p.wr.buf, p.wr.n, p.wr.errno = c, b, 0, 0
+	if len(b) == 0 {
+		return 0, 0, nil
+	}
+	err := p.raw.Write(p.wr.try)
+	p.wr.c, p.wr.buf = nil, nil
+	return p.wr.n, p.wr.errno, err
+}
+
+func (p *polled) tryWrite(uintptr) bool {
+	for p.wr.n < len(p.wr.buf) {
+		n, errno := p.wr.c.native.send(p.wr.buf[p.wr.n:])
+		p.wr.n += n
+		p.wr.errno = errno
+		if errno == syscall.EAGAIN {
+			return false
+		}
+		if errno != 0 {
+			return true
+		}
+	}
+	p.wr.errno = 0
+	return true
+}
+
+func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	if c.closed.Load() {
+		return c.opError("set", net.ErrClosed)
+	}
+	p := c.poll.file.Load()
+	if p == nil {
+		if t.IsZero() {
+			return nil // there was none
+		}
+		var err error
+		if p, err = c.register(); err != nil {
+			return c.opError("set", err)
+		}
+	}
+	var err error
+	switch {
+	case rd && wr:
+		err = p.file.SetDeadline(t)
+	case rd:
+		err = p.file.SetReadDeadline(t)
+	default:
+		err = p.file.SetWriteDeadline(t)
+	}
+	if err != nil {
+		return c.opError("set", c.pollError(err))
+	}
+	return nil
+}
+
+// pollError translates what os.File says: closed is net.ErrClosed here.
+func (c *conn) pollError(err error) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// errnoError names the system call. EBADF with the connection open is GIO's
+// refusal: somebody else closed the GSocket.
+func (c *conn) errnoError(call string, errno syscall.Errno) error {
+	if errno == syscall.EBADF {
+		return net.ErrClosed
+	}
+	return os.NewSyscallError(call, errno)
+}
+
+// SyscallConn returns the descriptor for system calls that this package does
+// not offer. It is a duplicate: options and data are the socket's, closing is
+// not. Read and Write of the result wait as those of the connection do.
+func (sc *SocketConnection) SyscallConn() (syscall.RawConn, error) {
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	if c.closed.Load() {
+		return nil, c.opError("raw-control", net.ErrClosed)
+	}
+	p, err := c.register()
+	if err != nil {
+		return nil, c.opError("raw-control", err)
+	}
+	return &rawConn{sc, p.raw}, nil
+}
+
+// rawConn keeps the connection from being collected and its errors in order.
+type rawConn struct {
+	sc  *SocketConnection
+	raw syscall.RawConn
+}
+
+func (r *rawConn) Control(f func(fd uintptr)) error {
+	return r.result("raw-control", r.raw.Control(f))
+}
+
+func (r *rawConn) Read(f func(fd uintptr) bool) error {
+	return r.result("raw-read", r.raw.Read(f))
+}
+
+func (r *rawConn) Write(f func(fd uintptr) bool) error {
+	return r.result("raw-write", r.raw.Write(f))
+}
+
+func (r *rawConn) result(op string, err error) error {
+	if err != nil {
+		err = r.sc.c.opError(op, r.sc.c.pollError(err))
+	}
+	runtime.KeepAlive(r.sc)
+	return err
+}
+
+// sendfileMax is as much as one sendfile(2) is asked for: about what the
+// kernel's own limit of 2 GB allows, in round numbers.
+const sendfileMax = 1 << 30
+
+// ReadFrom sends what r has until its end. A regular file goes by sendfile(2)
+// without passing through the program; everything else through Write.
+func (sc *SocketConnection) ReadFrom(r io.Reader) (int64, error) {
+	defer runtime.KeepAlive(sc)
+	remain := int64(-1)
+	src := r
+	lr, limited := r.(*io.LimitedReader)
+	if limited {
+		src, remain = lr.R, lr.N
+	}
+	if f, ok := src.(*os.File); ok {
+		if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
+			n, handled, err := sc.sendFile(f, remain)
+			if limited {
+				lr.N -= n
+			}
+			if handled || err != nil {
+				return n, err
+			}
+		}
+	}
+	// Hides this method, or io.Copy would call it again.
+	return io.Copy(struct{ io.Writer }{sc}, r)
+}
+
+// sendFile answers handled=false, with nothing sent, when the kernel cannot.
+func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, handled bool, err error) {
+	if remain == 0 {
+		return 0, true, nil
+	}
+	c := sc.c
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	p, err := c.register()
+	if err != nil {
+		return 0, true, c.opError("write", err)
+	}
+	src, err := f.SyscallConn()
+	if err != nil {
+		return 0, false, nil
+	}
+	var errno error
+	// Control, not Read: a regular file is never waited for.
+	cerr := src.Control(func(from uintptr) {
+		err = p.raw.Write(func(to uintptr) bool {
+			for remain != 0 {
+				chunk := int64(sendfileMax)
+				if remain > 0 {
+					chunk = min(chunk, remain)
+				}
+				n, e := syscall.Sendfile(int(to), int(from), nil, int(chunk))
+				if n > 0 {
+					sent += int64(n)
+					if remain > 0 {
+						remain -= int64(n)
+					}
+				}
+				switch {
+				case e == syscall.EINTR:
+				case e == syscall.EAGAIN:
+					return false
+				case e != nil:
+					errno = e
+					return true
+				case n == 0:
+					return true // the file's end
+				}
+			}
+			return true
+		})
+	})
+	switch {
+	case cerr != nil:
+		return sent, false, nil
+	case err != nil:
+		return sent, true, c.opError("write", c.pollError(err))
+	case errno != nil:
+		if sent == 0 && (errno == syscall.EINVAL || errno == syscall.ENOSYS || errno == syscall.EOPNOTSUPP) {
+			return 0, false, nil
+		}
+		return sent, true, c.opError("write", os.NewSyscallError("sendfile", errno))
+	}
+	return sent, true, nil
+}

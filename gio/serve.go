@@ -1,0 +1,168 @@
+package gio
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// Handler serves connections; see SocketService.Serve.
+type Handler interface {
+	ServeConn(ctx context.Context, conn *SocketConnection)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, conn *SocketConnection)
+
+// ServeConn calls f.
+func (f HandlerFunc) ServeConn(ctx context.Context, conn *SocketConnection) { f(ctx, conn) }
+
+// serving is one call of Serve.
+type serving struct {
+	l      *listener
+	h      Handler
+	at     place
+	ctx    context.Context // of all its handlers
+	cancel context.CancelCauseFunc
+}
+
+// Serve calls h.ServeConn for each client on a goroutine of its own, which may
+// block, and closes the connection when that returns, unless it was detached.
+// A panic in it closes the connection and is logged; the service goes on.
+//
+// Serve itself blocks until ctx is done or the service is closed. In the first
+// case it returns the context's cause: the service pauses and may be served
+// again, and the handlers' contexts are cancelled. After Close or Shutdown it
+// returns ErrServiceClosed; Shutdown cancels the handlers' contexts only when
+// its own ends first. It does not wait for the handlers; Shutdown does.
+//
+// One Serve at a time, and not beside Conns or Accept.
+func (s *SocketService) Serve(ctx context.Context, h Handler) error {
+	if f, ok := h.(HandlerFunc); h == nil || (ok && f == nil) {
+		return errors.New("gio: Serve with a nil handler")
+	}
+	l := s.l
+	sv := &serving{l: l, h: h, at: caller()}
+	l.mu.Lock()
+	if l.socksClosed {
+		l.mu.Unlock()
+		return ErrServiceClosed
+	}
+	if err := l.pull.claim("Serve"); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	sv.ctx, sv.cancel = context.WithCancelCause(ctx)
+	l.pull.serve = sv
+	held := l.pull.held
+	l.pull.held = nil
+	l.mu.Unlock()
+	for _, sc := range held {
+		l.live.Lock()
+		l.live.handling++
+		l.live.Unlock()
+		go sv.conn(sc)
+	}
+	l.sync()
+
+	var err error
+	select {
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		sv.cancel(err)
+	case <-l.closing:
+		err = ErrServiceClosed
+	case <-l.loop.Done():
+		err = l.call(func() error { return nil }) // says that the loop has ended
+		sv.cancel(err)
+	}
+	l.mu.Lock()
+	l.pull.serve = nil
+	if err == ErrServiceClosed {
+		l.served = sv // its handlers go on
+	}
+	l.mu.Unlock()
+	l.sync()
+	return err
+}
+
+// conn serves one connection.
+func (sv *serving) conn(sc *SocketConnection) {
+	defer func() {
+		if v := recover(); v != nil {
+			logPanic(sv.l.log, "Serve handler", sv.at, v, sc)
+			_ = sc.Close()
+		} else if !sc.c.detached.Load() {
+			_ = sc.Close()
+		}
+		sv.l.handled()
+	}()
+	sv.h.ServeConn(sv.ctx, sc)
+}
+
+// stopServing cancels the contexts of all handlers.
+func (l *listener) stopServing(cause error) {
+	l.mu.Lock()
+	all := [...]*serving{l.pull.serve, l.served}
+	l.mu.Unlock()
+	for _, sv := range all {
+		if sv != nil {
+			sv.cancel(cause)
+		}
+	}
+}
+
+// Conns returns the clients one after the other: a range over it waits for the
+// next, whose connection is the loop body's to Close. The service accepts only
+// as fast as the loop asks. When ctx is done or the service closed, the last
+// step has a nil connection and the reason.
+func (s *SocketService) Conns(ctx context.Context) iter.Seq2[*SocketConnection, error] {
+	l := s.l
+	return func(yield func(*SocketConnection, error) bool) {
+		l.mu.Lock()
+		err := l.pull.claim("Conns")
+		if err == nil {
+			l.pull.conns++
+		}
+		l.mu.Unlock()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() {
+			l.mu.Lock()
+			l.pull.conns--
+			l.mu.Unlock()
+			l.sync()
+		}()
+		for {
+			sc, err := l.next(ctx)
+			if !yield(sc, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Shutdown stops accepting and closes the listening sockets, waits for the
+// handlers of Serve and of "run" to return, then closes the remaining
+// connections as Close does. When ctx ends first, it cancels the handlers'
+// contexts, closes their connections, and returns the context's cause. Serve
+// returns ErrServiceClosed at once. Not for the loop's thread, where it could
+// only wait for itself.
+func (s *SocketService) Shutdown(ctx context.Context) error {
+	l := s.l
+	err := l.closeSockets()
+	if idle := l.idle(); idle != nil {
+		select {
+		case <-idle:
+		case <-l.done:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if cerr := l.close(); err == nil {
+		err = cerr
+	}
+	return err
+}

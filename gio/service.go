@@ -1,0 +1,162 @@
+package gio
+
+import (
+	"log/slog"
+	"os"
+
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// ServiceConfig configures a service. Nil and the zero value are good.
+type ServiceConfig struct {
+	// Loop is the loop to accept and to call handlers on. Nil: one of the
+	// service's own, closed with it. GTK programs want glibloop.Default().
+	Loop *glibloop.Loop
+
+	// Backlog is that of listen(2); 0: 128 (GIO's own default is 10).
+	Backlog int
+
+	// Inactive constructs the service with active=FALSE: it accepts after Start.
+	Inactive bool
+
+	// MaxConns is how many connections may be open at a time; further clients
+	// wait in the kernel. 0: bounded only by file descriptors.
+	MaxConns int
+
+	// UnixMode is the mode of the Unix paths that are bound, such as 0o660. It
+	// is set before anybody can connect. 0: as the umask leaves it.
+	UnixMode os.FileMode
+
+	// Incoming overrides the class handler of "incoming" (do_incoming of a
+	// subclass in C): it is asked after all connected handlers, on the loop's
+	// thread, and must return at once. See ConnectIncoming for ownership.
+	Incoming func(conn *SocketConnection, source any) bool
+
+	// Run overrides the class handler of "run" of a ThreadedSocketService; see
+	// ConnectRun. Other services ignore it.
+	Run func(conn *SocketConnection, source any) bool
+
+	// Logger gets panics of handlers and the lack of descriptors. Nil:
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+func (c *ServiceConfig) unixMode() int {
+	if c.UnixMode == 0 {
+		return -1
+	}
+	return int(c.UnixMode.Perm())
+}
+
+// SocketService accepts connections and hands them to handlers; it wraps
+// GSocketService. Add addresses with Listen or the Add methods of the embedded
+// SocketListener, and take the clients in one of three ways: Serve (a goroutine
+// each), Conns or Accept (one after the other), or handlers on the main loop as
+// in C (ConnectIncoming, ServiceConfig.Incoming).
+//
+// A service is created active. While nobody would take a client (no handler, no
+// Serve, Conns or Accept) it does not accept: clients wait in the kernel, and
+// nobody who connects between Listen and Serve is lost.
+//
+// Its methods are for any goroutine. Start, Stop and what adds addresses wait
+// for the loop: never call them while the loop waits for you.
+type SocketService struct {
+	SocketListener
+}
+
+// NewSocketService makes a service without addresses (g_socket_service_new).
+// Close it when done.
+func NewSocketService(cfg *ServiceConfig) *SocketService {
+	return &SocketService{SocketListener{newService(kindService, cfg, 0, caller())}}
+}
+
+func newService(kind int, cfg *ServiceConfig, maxThreads int, at place) *listener {
+	if cfg == nil {
+		cfg = &ServiceConfig{}
+	}
+	l := newListener(kind, *cfg, maxThreads)
+	l.cfgAt = at
+	return l
+}
+
+// Start makes the service accept, after Stop or ServiceConfig.Inactive
+// (g_socket_service_start). Before the first address it is remembered and
+// applied there. Clients that connected meanwhile are served now. It waits for
+// the loop; after Close it does nothing.
+func (s *SocketService) Start() { s.SetActive(true) }
+
+// Stop makes clients wait in the kernel's queue until Start
+// (g_socket_service_stop). None of them is lost, and connections that exist are
+// not touched. When it returns, no further client is accepted. It waits for the
+// loop; after Close it does nothing.
+func (s *SocketService) Stop() { s.SetActive(false) }
+
+// IsActive tells what was last asked for by Start, Stop, SetActive or
+// ServiceConfig.Inactive (g_socket_service_is_active). A pause of the library's
+// own, as for ServiceConfig.MaxConns, does not show.
+func (s *SocketService) IsActive() bool { return s.l.wish.Load() }
+
+// SetActive is Start or Stop (the property "active").
+func (s *SocketService) SetActive(active bool) {
+	l := s.l
+	_ = l.call(func() error {
+		if l.nativeClosed || l.wish.Swap(active) == active {
+			return nil
+		}
+		l.native.setWish(active)
+		l.emitActive(active)
+		return nil
+	})
+}
+
+// ConnectIncoming connects f to the signal "incoming". Handlers are called on
+// the loop's thread in the order in which they were connected, and must return
+// at once: no further client is accepted before. The first that returns true
+// ends the emission.
+//
+// f that returns true owns the connection and must Close it, on any goroutine.
+// When it returns false, the next handler is asked, then
+// ServiceConfig.Incoming, then Serve, Conns or Accept; a connection that nobody
+// took is closed, and its methods return net.ErrClosed. source is what was
+// given with the address.
+//
+// A panic in f closes the connection and is logged; the service goes on.
+func (s *SocketService) ConnectIncoming(f func(conn *SocketConnection, source any) bool) SignalHandle {
+	if f == nil {
+		panic("gio: ConnectIncoming with a nil function")
+	}
+	return s.l.connect("incoming", incomingFunc(f), caller())
+}
+
+// ConnectNotifyActive calls f whenever IsActive has changed, on the loop's
+// thread (the signal "notify::active").
+func (s *SocketService) ConnectNotifyActive(f func(active bool)) SignalHandle {
+	if f == nil {
+		panic("gio: ConnectNotifyActive with a nil function")
+	}
+	return s.l.connect("", notifyActiveFunc(f), caller())
+}
+
+// Done is closed when Close or Shutdown has ended.
+func (s *SocketService) Done() <-chan struct{} { return s.l.done }
+
+// Gotk4 returns the service as gotk4's object, to use what this package does
+// not wrap or to hand it to other code. From then on the library assumes that
+// others take clients as well: it no longer waits for a handler of its own. Its
+// methods belong on the loop's thread. The wrapper lives until the process
+// ends; nil after Close.
+func (s *SocketService) Gotk4() *gotkgio.SocketService {
+	l := s.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.swrapper == nil {
+		p := l.gotk4Pointer()
+		if p == nil {
+			return nil
+		}
+		l.swrapper = &gotkgio.SocketService{SocketListener: gotkgio.SocketListener{Object: wrap(p)}}
+	}
+	return l.swrapper
+}

@@ -1,0 +1,106 @@
+package gio
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
+)
+
+// sources holds the Go values that were given as source objects. A plain value
+// travels as a tiny GObject that carries its id and removes it when GIO drops
+// the last reference; a gotk4 object travels as itself and is found by pointer.
+var sources struct {
+	next atomic.Uint64
+	byID sync.Map // uint64 -> any
+
+	mu       sync.Mutex // protects byObject
+	byObject map[unsafe.Pointer]*sourceObject
+}
+
+type sourceObject struct {
+	value any
+	users int
+}
+
+// sourceRef is one use of a source object by one listener.
+type sourceRef struct {
+	ptr    unsafe.Pointer
+	id     uint64 // of a plain value
+	object bool
+}
+
+// takeSource makes v known and returns what C is given; release undoes it.
+func takeSource(v any) sourceRef {
+	if v == nil {
+		return sourceRef{}
+	}
+	if o, ok := v.(coreglib.Objector); ok {
+		base := coreglib.BaseObject(o)
+		if base == nil {
+			return sourceRef{}
+		}
+		native := base.Native()
+		ptr := *(*unsafe.Pointer)(unsafe.Pointer(&native)) // C memory: nothing moves
+		objectRef(ptr)
+		sources.mu.Lock()
+		defer sources.mu.Unlock()
+		if sources.byObject == nil {
+			sources.byObject = make(map[unsafe.Pointer]*sourceObject)
+		}
+		s := sources.byObject[ptr]
+		if s == nil {
+			s = &sourceObject{value: v}
+			sources.byObject[ptr] = s
+		}
+		s.users++
+		return sourceRef{ptr: ptr, object: true}
+	}
+	id := sources.next.Add(1)
+	sources.byID.Store(id, v)
+	return sourceRef{ptr: newSource(id), id: id}
+}
+
+// release gives up our reference and, for a gotk4 object, its place in the
+// registry.
+func (s sourceRef) release() {
+	if s.ptr == nil {
+		return
+	}
+	if s.object {
+		sources.mu.Lock()
+		if o := sources.byObject[s.ptr]; o != nil {
+			if o.users--; o.users == 0 {
+				delete(sources.byObject, s.ptr)
+			}
+		}
+		sources.mu.Unlock()
+	} else {
+		sourceGone(s.id)
+	}
+	objectUnref(s.ptr)
+}
+
+func sourceGone(id uint64) { sources.byID.Delete(id) }
+
+// sourceValue is the Go value behind a source object: the very value that was
+// given, or a gotk4 object for a GObject that C code gave.
+func sourceValue(id uint64, ptr unsafe.Pointer) any {
+	if id != 0 {
+		v, _ := sources.byID.Load(id)
+		return v
+	}
+	sources.mu.Lock()
+	defer sources.mu.Unlock()
+	if o := sources.byObject[ptr]; o != nil {
+		return o.value
+	}
+	// Made once and kept: a gotk4 wrapper is never finalized anyway.
+	o := &sourceObject{value: wrap(ptr), users: 1}
+	if sources.byObject == nil {
+		sources.byObject = make(map[unsafe.Pointer]*sourceObject)
+	}
+	sources.byObject[ptr] = o
+	return o.value
+}

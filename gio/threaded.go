@@ -1,0 +1,56 @@
+package gio
+
+import (
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+)
+
+// ThreadedSocketService serves each client on a thread of GIO's pool; it wraps
+// GThreadedSocketService. It is there for interoperation: goroutines (Serve) do
+// the same at a fraction of the cost.
+type ThreadedSocketService struct {
+	SocketService
+}
+
+// defaultMaxThreads is that of the property "max-threads".
+const defaultMaxThreads = 10
+
+// NewThreadedSocketService makes a service that runs at most maxThreads
+// handlers at a time (g_threaded_socket_service_new); further clients wait in
+// the kernel. 0 is GIO's default of 10, -1 no limit.
+func NewThreadedSocketService(maxThreads int, cfg *ServiceConfig) *ThreadedSocketService {
+	if maxThreads == 0 {
+		maxThreads = defaultMaxThreads
+	}
+	return &ThreadedSocketService{SocketService{SocketListener{
+		newService(kindThreaded, cfg, maxThreads, caller()),
+	}}}
+}
+
+// ConnectRun connects f to the signal "run": it is called on a thread of GIO's
+// pool for each client that no handler of "incoming", nor Serve, Conns or
+// Accept took, and may block. The first handler that returns true ends the
+// emission, owns the connection and must Close it; when all return false, the
+// connection is closed.
+func (t *ThreadedSocketService) ConnectRun(f func(conn *SocketConnection, source any) bool) SignalHandle {
+	if f == nil {
+		panic("gio: ConnectRun with a nil function")
+	}
+	return t.l.connect("run", runFunc(f), caller())
+}
+
+// Gotk4 returns the service as gotk4's object; see SocketService.Gotk4.
+func (t *ThreadedSocketService) Gotk4() *gotkgio.ThreadedSocketService {
+	l := t.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.twrapper == nil {
+		p := l.gotk4Pointer()
+		if p == nil {
+			return nil
+		}
+		l.twrapper = &gotkgio.ThreadedSocketService{SocketService: gotkgio.SocketService{
+			SocketListener: gotkgio.SocketListener{Object: wrap(p)},
+		}}
+	}
+	return l.twrapper
+}
