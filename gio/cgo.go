@@ -113,6 +113,8 @@ func (n native) adoptActive() bool { return C.gsv_adopt_active(n.st) != 0 }
 
 func (n native) expectForeign() { C.gsv_expect_foreign(n.st) }
 
+func (n native) pauses() uint32 { return uint32(C.gsv_pauses(n.st)) }
+
 func (n native) jobsFull() bool { return C.gsv_jobs_full(n.st) != 0 }
 
 func (n native) accept() { C.gsv_accept(n.st) }
@@ -153,10 +155,12 @@ type nativeConn struct {
 	socket *C.GSocket // the connection's own, alive as long as it
 }
 
-// recv and send never block; a failure is an errno.
+// recv and send never block; a failure is an errno. b is not empty: cgo checks
+// no more than the slice only when it sees &b[0], and the buffer may well lie
+// inside something that has pointers.
 
 func (n nativeConn) recv(b []byte) (int, syscall.Errno) {
-	r := C.gsv_recv(n.socket, unsafe.Pointer(unsafe.SliceData(b)), C.gsize(len(b)))
+	r := C.gsv_recv(n.socket, unsafe.Pointer(&b[0]), C.gsize(len(b)))
 	if r < 0 {
 		return 0, syscall.Errno(-r)
 	}
@@ -164,7 +168,7 @@ func (n nativeConn) recv(b []byte) (int, syscall.Errno) {
 }
 
 func (n nativeConn) send(b []byte) (int, syscall.Errno) {
-	r := C.gsv_send(n.socket, unsafe.Pointer(unsafe.SliceData(b)), C.gsize(len(b)))
+	r := C.gsv_send(n.socket, unsafe.Pointer(&b[0]), C.gsize(len(b)))
 	if r < 0 {
 		return 0, syscall.Errno(-r)
 	}

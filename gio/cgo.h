@@ -66,6 +66,7 @@ void gsv_pause (gsv_state *st, unsigned set, unsigned clear);
 void gsv_check_descriptors (gsv_state *st);
 int gsv_adopt_active (gsv_state *st);
 void gsv_expect_foreign (gsv_state *st);
+unsigned gsv_pauses (gsv_state *st);
 int gsv_jobs_full (gsv_state *st);
 void gsv_accept (gsv_state *st);
 unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);

@@ -13,14 +13,10 @@ import (
 // be called any number of times, on any goroutine, the loop's thread included.
 func (l *listener) closeSockets() error {
 	l.mu.Lock()
-	first := !l.socksClosed
 	l.socksClosed = true
 	waiters, held := l.pull.waiters, l.pull.held
 	l.pull.waiters, l.pull.held = nil, nil
 	l.mu.Unlock()
-	if first {
-		close(l.closing)
-	}
 	// Whoever gets there first closes: a second caller must not wait for one
 	// that waits for the loop on whose thread it runs.
 	err := l.loop.Call(context.Background(), l.closeNative)
@@ -59,6 +55,7 @@ func (l *listener) closeNative() error {
 	for _, s := range sources {
 		s.release()
 	}
+	close(l.closing)
 	return nil
 }
 

@@ -42,8 +42,7 @@ type conn struct {
 
 	closed   atomic.Bool
 	detached atomic.Bool
-	taken    bool // in the books of owner at some time; before anybody else sees it
-	tracked  bool // in the books now; under owner.live
+	tracked  bool // in the owner's books; under owner.live
 
 	// life is held for reading by every operation while it uses the C objects
 	// or waits, and for writing by end.
@@ -62,8 +61,8 @@ type conn struct {
 	remote net.Addr
 	source any
 
-	cleanup runtime.Cleanup
-	wrapper *gotkgio.SocketConnection // under addrMu
+	cleanup runtime.Cleanup           // under addrMu, as is wrapper
+	wrapper *gotkgio.SocketConnection
 }
 
 // newConn makes the Go side of an accepted connection. It takes over the
@@ -92,7 +91,11 @@ func newConn(l *listener, in *incoming) *SocketConnection {
 
 // watchForgotten closes the connection should its last user lose it.
 func (sc *SocketConnection) watchForgotten() {
-	sc.c.cleanup = runtime.AddCleanup(sc, forgotten, sc.c)
+	sc.c.addrMu.Lock()
+	defer sc.c.addrMu.Unlock()
+	if !sc.c.closed.Load() {
+		sc.c.cleanup = runtime.AddCleanup(sc, forgotten, sc.c)
+	}
 }
 
 // Read reads up to len(b) bytes (g_socket_receive_with_blocking). It blocks
@@ -211,6 +214,8 @@ func (sc *SocketConnection) Close() error {
 	if !c.end(true) {
 		return c.opError("close", net.ErrClosed)
 	}
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
 	c.cleanup.Stop()
 	runtime.KeepAlive(sc)
 	return nil
@@ -223,7 +228,7 @@ func (c *conn) end(closeStream bool) bool {
 	if !c.closed.CompareAndSwap(false, true) {
 		return false
 	}
-	if c.owner != nil && c.taken {
+	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
 	c.saveLocalAddr()

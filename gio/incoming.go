@@ -102,7 +102,6 @@ func (l *listener) track(c *conn, handling bool) int {
 	if handling {
 		l.live.handling++
 	}
-	c.taken = true
 	if c.closed.Load() {
 		return 0 // its handler closed it at once
 	}

@@ -89,7 +89,7 @@ type listener struct {
 
 	syncing  atomic.Bool   // a syncNow is posted and has not begun
 	ending   atomic.Bool   // Close has been called
-	closing  chan struct{} // the listening sockets are closed, or are being
+	closing  chan struct{} // the listening sockets are closed
 	finished chan struct{} // GIO has let go of the object
 	done     chan struct{} // Close has ended
 }
@@ -161,6 +161,11 @@ func (l *SocketListener) Loop() *glibloop.Loop { return l.l.loop }
 func (l *listener) call(f func() error) error {
 	err := l.loop.Call(context.Background(), f)
 	if errors.Is(err, glibloop.ErrStopped) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.socksClosed {
+			return l.closedError()
+		}
 		return withMessage(err, "the loop of the listener has ended: %v", err)
 	}
 	return err

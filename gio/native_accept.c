@@ -363,6 +363,12 @@ gsv_job_started (gsv_state *st)
     gsv_pause (st, GSV_PAUSE_MAX_THREADS, 0);
 }
 
+unsigned
+gsv_pauses (gsv_state *st)
+{
+  return st->pauses;
+}
+
 int
 gsv_jobs_full (gsv_state *st)
 {

@@ -73,8 +73,13 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	case <-l.closing:
 		err = ErrServiceClosed
 	case <-l.loop.Done():
-		err = l.call(func() error { return nil }) // says that the loop has ended
-		sv.cancel(err)
+		select {
+		case <-l.closing: // the loop of its own ends with the service
+			err = ErrServiceClosed
+		default:
+			err = l.call(func() error { return nil }) // says that the loop has ended
+			sv.cancel(err)
+		}
 	}
 	l.mu.Lock()
 	l.pull.serve = nil

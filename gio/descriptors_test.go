@@ -1,0 +1,93 @@
+package gio_test
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio"
+)
+
+// limitDescriptors lowers the soft limit for one test.
+func limitDescriptors(t *testing.T, n uint64) {
+	t.Helper()
+	var old syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
+	now := old
+	now.Cur = n
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &now))
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old) })
+}
+
+// takeAllDescriptors leaves none; the returned function frees them.
+func takeAllDescriptors(t *testing.T) (free func()) {
+	t.Helper()
+	var all []*os.File
+	for {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EMFILE)
+			break
+		}
+		all = append(all, f)
+	}
+	free = func() {
+		for _, f := range all {
+			_ = f.Close()
+		}
+		all = nil
+	}
+	t.Cleanup(free)
+	return free
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var ru syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &ru))
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
+
+// Other code holds every descriptor, a client waits, and nothing spins. That
+// GIO logs no warning either is G_DEBUG=fatal-warnings' business in the suite.
+func TestOutOfDescriptorsAcceptNeverSpins(t *testing.T) {
+	one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
+	two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})
+	serve(t, one, echo)
+	serve(t, two, echo)
+	say(t, dial(t, addr1), "before")
+
+	runtime.GC()
+	limitDescriptors(t, 512)
+	// The clients' sockets exist, and connect, before there are none left.
+	socks := [2]int{rawSocket(t), rawSocket(t)}
+	free := takeAllDescriptors(t)
+	rawConnect(t, socks[0], addr1)
+	rawConnect(t, socks[1], addr2)
+	for _, svc := range []*gio.SocketService{one, two} {
+		require.Eventually(t, func() bool { return svc.Paused()&gio.PauseDescriptors != 0 }, patience, time.Millisecond)
+	}
+	before := cpuTime(t)
+	time.Sleep(300 * time.Millisecond) // the measured interval, not a wait
+	spent := cpuTime(t) - before
+	t.Logf("%v of CPU in 300 ms without descriptors", spent)
+	require.Less(t, spent, 150*time.Millisecond, "spinning would take all of it")
+	require.True(t, one.IsActive(), "a pause is no Stop")
+
+	free()
+	for i, svc := range []*gio.SocketService{one, two} {
+		rawSay(t, socks[i], "served")
+		require.Zero(t, svc.Paused()&gio.PauseDescriptors)
+	}
+}
+
+func TestFewDescriptorsLeftServeAllTheSame(t *testing.T) {
+	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	serve(t, svc, echo)
+	limitDescriptors(t, 256)
+	rounds(t, addr, 2000, 16)
+}

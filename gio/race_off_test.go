@@ -1,0 +1,5 @@
+//go:build !race
+
+package gio_test
+
+const raceFactor = 1
