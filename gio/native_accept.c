@@ -80,17 +80,21 @@ shield (gsv_state *st)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      if (s->shielded || s->placeholder < 0)
-        continue;
-      if (dup3 (s->fd, s->placeholder, O_CLOEXEC) < 0)
-        continue;
-      s->shielded = dup3 (st->inert, s->fd, O_CLOEXEC) >= 0;
+      if (!s->shielded && s->placeholder >= 0
+          && dup3 (s->fd, s->placeholder, O_CLOEXEC) >= 0)
+        s->shielded = dup3 (st->inert, s->fd, O_CLOEXEC) >= 0;
       any |= s->shielded;
     }
-  if (!any || st->sentinel != NULL)
+  if (!any)
     return;
   /* Sources of one priority run in the order they were attached: the cancelled
-   * accept is older. */
+   * accept must be older. After stop, start, stop it is younger than the
+   * sentinel of the first stop, so that one goes. */
+  if (st->sentinel != NULL)
+    {
+      g_source_destroy (st->sentinel);
+      g_source_unref (st->sentinel);
+    }
   st->sentinel = g_idle_source_new ();
   g_source_set_priority (st->sentinel, G_PRIORITY_DEFAULT);
   g_source_set_callback (st->sentinel, on_sentinel, st, NULL);
