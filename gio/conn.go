@@ -61,7 +61,7 @@ type conn struct {
 	remote net.Addr
 	source any
 
-	cleanup runtime.Cleanup           // under addrMu, as is wrapper
+	cleanup runtime.Cleanup // under addrMu, as is wrapper
 	wrapper *gotkgio.SocketConnection
 }
 

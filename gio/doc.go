@@ -1,0 +1,80 @@
+// Package gio serves sockets with GIO's own GSocketService, from Go.
+//
+// It wraps GSocketListener, GSocketService, GThreadedSocketService,
+// GSocketConnection and GSocketClient: the real objects of libgio do the work
+// on a GLib main loop, so that a program interoperates with whatever else runs
+// there, and a connection is simply a net.Conn.
+//
+//	svc := gio.NewSocketService(nil)
+//	addr, err := svc.Listen("tcp", "127.0.0.1:9000")
+//	...
+//	err = svc.Serve(ctx, gio.HandlerFunc(func(ctx context.Context, conn *gio.SocketConnection) {
+//		io.Copy(conn, conn)
+//	}))
+//
+// # When to use it, and when not
+//
+// Use it in a program that has a GLib main loop anyway (GTK, GApplication,
+// GStreamer, GDBus), to hand connections to GIO code and take them from there,
+// or to test against GIO. A Go program without GLib has package net, which
+// needs no C library. Only Linux is supported.
+//
+// # Taking clients
+//
+// There are three ways; a client goes to the first that wants it.
+//
+//   - Handlers on the main loop, as in C: SocketService.ConnectIncoming and the
+//     class handler ServiceConfig.Incoming. They run on the loop's thread and
+//     must return at once.
+//   - Serve: a goroutine for each connection, closed when the handler returns.
+//   - Conns, Accept and NetListener: one after the other, as fast as you ask.
+//
+// A service that nobody would take a client from does not accept: clients wait
+// in the kernel until there is a handler.
+//
+// # Which thread am I on
+//
+//	Serve's handlers, range over Conns      a goroutine, free to block
+//	ConnectIncoming, ServiceConfig.Incoming,
+//	ConnectEvent, ConnectNotifyActive       the loop's thread: return at once
+//	ConnectRun, ServiceConfig.Run           a thread of GIO's pool, free to block
+//	everything you call                     any goroutine
+//
+// Methods that change what is listened on, and Start and Stop, wait for the
+// loop: don't call them while the loop waits for you. Methods of a connection
+// never need the loop.
+//
+// # Loops
+//
+// ServiceConfig.Loop names the loop. A GTK program gives glibloop.Default(),
+// which GTK iterates. With none, the service has a loop of its own on a thread
+// of its own.
+//
+// # Who owns a connection
+//
+// Serve closes it when the handler returns, unless Detach was called. What
+// Conns, Accept or a client return, and what a handler took by returning true,
+// is the receiver's to Close. One that nobody took is closed. Close of a service
+// closes all that it handed out, but for the detached.
+//
+// # What is repaired
+//
+// GIO breaks some promises of its documentation; this package keeps them. Stop,
+// and adding an address, lose no client that waits in the queue. Start before
+// the first address is remembered. Close stops first. When the process runs
+// out of file descriptors, the service waits for one instead of spinning. A
+// second listening socket is served while the first is busy. A threaded service
+// goes on after it had reached its limit. A peer that was gone before it was
+// accepted has an address.
+//
+// # Errors
+//
+// Connections return *net.OpError, as package net does. errors.Is finds
+// net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET and the like; what
+// GIO said is an *Error in the chain.
+//
+// # Debugging
+//
+// GLIBSERVE_DEBUG=leaks logs each connection that was forgotten, counts
+// GSocketConnections and tells at Close how many GObject has finalized.
+package gio
