@@ -184,6 +184,23 @@ func emptyAddr(family int) net.Addr {
 	return &net.TCPAddr{IP: net.IPv4zero}
 }
 
+// cloneAddr is for addresses that are handed out: they may be written to.
+func cloneAddr(a net.Addr) net.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return &net.TCPAddr{IP: append(net.IP(nil), a.IP...), Port: a.Port, Zone: a.Zone}
+	case *net.UnixAddr:
+		return &net.UnixAddr{Name: a.Name, Net: a.Net}
+	}
+	return a
+}
+
+// fixed tells whether every connection accepted at a has it for its own.
+func fixed(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return a != nil && (!ok || !t.IP.IsUnspecified())
+}
+
 // networkOf is the network of an address as net.OpError names it.
 func networkOf(a net.Addr) string {
 	if a == nil {

@@ -9,6 +9,7 @@ package gio
 #cgo noescape gsv_send
 #cgo noescape gsv_sockname
 #cgo noescape gsv_peername
+#cgo noescape gsv_lane_take
 #include <stdlib.h>
 #include "cgo.h"
 */
@@ -131,6 +132,33 @@ func (n native) disconnect(id uint64) { C.gsv_disconnect(n.st, C.ulong(id)) }
 func (n native) sockCount() int { return int(C.gsv_sock_count(n.st)) }
 
 func (n native) sockAddr(i int) net.Addr { return localAddr(int(C.gsv_sock_fd(n.st, C.int(i)))) }
+
+// nativeLane is Go's reference to a lane, see cgo.h.
+type nativeLane struct{ lane *C.gsv_lane }
+
+func newNativeLane(eventFD int) nativeLane { return nativeLane{C.gsv_lane_new(C.int(eventFD))} }
+
+func (n native) attachLane(lane nativeLane) { C.gsv_lane_attach(n.st, lane.lane) }
+
+func (n native) laneBudget(budget int) { C.gsv_lane_budget(n.st, C.int(budget)) }
+
+// lanePushed is how many connections have gone into lanes so far.
+func (n native) lanePushed() uint64 { return uint64(C.gsv_lane_pushed(n.st)) }
+
+func (l nativeLane) off()   { C.gsv_lane_off(l.lane) }
+func (l nativeLane) unref() { C.gsv_lane_unref(l.lane) }
+
+// take fills out and returns how many there were.
+func (l nativeLane) take(out []incoming) int {
+	return int(C.gsv_lane_take(l.lane, (*C.gsv_incoming)(&out[0]), C.int(len(out))))
+}
+
+// dropSource gives up the reference to the source that take hands over.
+func (in *incoming) dropSource() {
+	if in.source != nil {
+		C.gsv_unref(C.gpointer(in.source))
+	}
+}
 
 // newSource makes the GObject that carries the Go value with this id through
 // GIO; the caller owns one reference.
@@ -263,11 +291,17 @@ func (in *incoming) pointer() unsafe.Pointer { return unsafe.Pointer(in.connecti
 
 func (in *incoming) descriptor() int { return int(in.fd) }
 
-func (in *incoming) peerBytes() []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(&in.peer)), int(in.peer_len))
-}
+// sock is the index of the listening socket, or -1.
+func (in *incoming) listening() int { return int(in.sock) }
 
-func (in *incoming) family() int { return int(in.peer.ss_family) }
+// peerBytes is the peer's native address; ok is false when it has to be asked
+// for.
+func (in *incoming) peerBytes() (b []byte, ok bool) {
+	if in.peer_len < 0 {
+		return nil, false
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&in.peer)), int(in.peer_len)), true
+}
 
 // sourceValue is the Go value given with the listening socket's address.
 func (in *incoming) sourceValue() any {

@@ -37,9 +37,14 @@ typedef struct {
   GObject *source;     /* the source object of the listening socket, or NULL */
   uint64_t source_id;  /* its id in Go's registry, 0 for a foreign GObject */
   int fd;
-  int peer_len;        /* 0: the peer is gone already */
-  struct sockaddr_storage peer;
+  int sock;            /* index of the listening socket, or -1: not known */
+  int peer_len;        /* 0: the peer is gone already; -1: too long, ask */
+  uint8_t peer[28];    /* a native sockaddr, IP or unnamed */
 } gsv_incoming;
+
+/* A way for Serve's connections into Go that needs no call from the loop's
+ * thread: it would have to wait for a turn of Go's scheduler each time. */
+typedef struct gsv_lane gsv_lane;
 
 /* A GError in a form that Go can copy; strings are static or owned here. */
 typedef struct {
@@ -73,6 +78,16 @@ unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);
 void gsv_disconnect (gsv_state *st, unsigned long id);
 int gsv_sock_count (gsv_state *st);
 int gsv_sock_fd (gsv_state *st, int i);
+
+/* lanes: made, taken from and switched off on any thread, attached on the
+ * loop's. Each holder has a reference: the attached service and Go. */
+gsv_lane *gsv_lane_new (int event_fd);
+void gsv_lane_unref (gsv_lane *lane);
+void gsv_lane_attach (gsv_state *st, gsv_lane *lane); /* NULL: detach */
+void gsv_lane_off (gsv_lane *lane);
+int gsv_lane_take (gsv_lane *lane, gsv_incoming *out, int max);
+void gsv_lane_budget (gsv_state *st, int budget); /* -1: no limit */
+uint64_t gsv_lane_pushed (gsv_state *st);
 
 /* source objects */
 GObject *gsv_source_new (uint64_t id);

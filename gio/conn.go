@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"runtime"
@@ -57,6 +58,7 @@ type conn struct {
 	addrMu sync.Mutex
 	peer   [28]byte // a native IP sockaddr, decoded when somebody asks
 	self   [28]byte // ours, kept by end for those who ask later
+	hint   net.Addr // the listening socket's, where it must be ours; immutable
 	local  net.Addr // under addrMu, as is remote
 	remote net.Addr
 	source any
@@ -69,19 +71,27 @@ type conn struct {
 // reference that the trampoline offers.
 func newConn(l *listener, in *incoming) *SocketConnection {
 	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
-	switch b := in.peerBytes(); {
-	case len(b) == 0:
+	c.hint = l.addrOf(in.listening())
+	b, known := in.peerBytes()
+	if !known { // a named Unix socket
+		var buf [sizeofSockaddr]byte
+		n, _ := peername(int(c.fd), buf[:])
+		b = buf[:n]
+	}
+	switch {
+	case len(b) < 2:
 		// Gone before it was accepted.
-		if c.local = localAddr(int(c.fd)); c.local != nil && c.local.Network() == "unix" {
+		if self := c.localAddr(); self.Network() == "unix" {
 			c.family = syscall.AF_UNIX
 		}
 		c.remote = emptyAddr(int(c.family))
-	case len(b) <= len(c.peer) && in.family() != syscall.AF_UNIX:
-		c.family = uint16(in.family())
-		copy(c.peer[:], b)
 	default:
-		c.family = uint16(in.family())
-		c.remote = goAddr(b)
+		c.family = binary.NativeEndian.Uint16(b)
+		if c.family == syscall.AF_UNIX {
+			c.remote = goAddr(b)
+		} else {
+			copy(c.peer[:], b)
+		}
 	}
 	if debugLeaks {
 		c.native.count()
@@ -299,7 +309,9 @@ func (c *conn) localAddr() net.Addr {
 	c.addrMu.Lock()
 	defer c.addrMu.Unlock()
 	if c.local == nil {
-		if c.closed.Load() {
+		if c.hint != nil {
+			c.local = cloneAddr(c.hint)
+		} else if c.closed.Load() {
 			c.local = goAddr(c.self[:])
 		} else {
 			c.local = localAddr(int(c.fd))
@@ -317,7 +329,7 @@ func (c *conn) saveLocalAddr() {
 	c.addrMu.Lock()
 	defer c.addrMu.Unlock()
 	switch {
-	case c.local != nil:
+	case c.local != nil || c.hint != nil:
 	case c.family == syscall.AF_UNIX:
 		c.local = localAddr(int(c.fd))
 	default:

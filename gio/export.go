@@ -86,6 +86,14 @@ func gsvGoDescriptors(id C.uint64_t, out C.int) {
 	}
 }
 
+//export gsvGoFull
+func gsvGoFull(id C.uint64_t) {
+	if l := lookup(uint64(id)); l != nil {
+		l.paused.Or(pauseMaxConns)
+		l.syncNow()
+	}
+}
+
 //export gsvGoFinished
 func gsvGoFinished(id C.uint64_t) {
 	if l := lookup(uint64(id)); l != nil {

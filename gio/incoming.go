@@ -209,10 +209,16 @@ func (l *listener) syncNow() {
 	}
 	l.mu.Unlock()
 	l.live.Lock()
-	if l.cfg.MaxConns > 0 && l.live.n >= l.cfg.MaxConns {
-		set |= pauseMaxConns
-	} else {
-		l.paused.And(^uint32(pauseMaxConns))
+	if l.cfg.MaxConns > 0 {
+		// What is in a lane is open, though not in the books yet.
+		left := l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
+		l.native.laneBudget(max(left, 0))
+		if left <= 0 {
+			l.paused.Or(pauseMaxConns)
+			set |= pauseMaxConns
+		} else {
+			l.paused.And(^uint32(pauseMaxConns))
+		}
 	}
 	l.live.Unlock()
 	l.native.pause(set, mine&^set)

@@ -52,6 +52,10 @@ type listener struct {
 	paused  atomic.Uint32
 	foreign atomic.Bool // Gotk4 was called: others may take clients
 
+	// sockAddrs are the addresses of GIO's sockets by index, nil where a
+	// connection's own may differ. Replaced, never changed.
+	sockAddrs atomic.Pointer[[]net.Addr]
+
 	// mu protects what follows, down to the next comment. It is never held
 	// while user code or C runs.
 	mu          sync.Mutex
@@ -74,6 +78,7 @@ type listener struct {
 		sync.Mutex
 		first    *conn
 		n        int
+		fromLane uint64        // how many came by a lane so far
 		handling int           // Serve's and run's handlers in progress
 		idle     chan struct{} // non-nil: closed when handling drops to 0
 	}
@@ -253,9 +258,18 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() error) ([]ne
 	before := l.native.sockCount()
 	err := f()
 	var got []net.Addr
-	for i := before; i < l.native.sockCount(); i++ {
-		got = append(got, l.native.sockAddr(i))
+	hints := make([]net.Addr, l.native.sockCount())
+	if old := l.sockAddrs.Load(); old != nil {
+		copy(hints, *old)
 	}
+	for i := before; i < len(hints); i++ {
+		addr := l.native.sockAddr(i)
+		got = append(got, addr)
+		if fixed(addr) {
+			hints[i] = addr
+		}
+	}
+	l.sockAddrs.Store(&hints)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.binding = nil
@@ -265,6 +279,15 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() error) ([]ne
 	l.addrs = append(l.addrs, got...)
 	l.sources = append(l.sources, ref)
 	return got, nil
+}
+
+// addrOf is what connections accepted at the i-th socket have for their own
+// address, nil when that differs or is not known.
+func (l *listener) addrOf(i int) net.Addr {
+	if hints := l.sockAddrs.Load(); l != nil && hints != nil && i >= 0 && i < len(*hints) {
+		return (*hints)[i]
+	}
+	return nil
 }
 
 func (l *listener) closedError() error {

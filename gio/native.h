@@ -45,6 +45,13 @@ struct gsv_state {
   int jobs, max_jobs; /* of a threaded service; max_jobs <= 0: no limit */
   GMutex jobs_lock;   /* protects jobs: workers end on threads of their own */
 
+  gsv_lane *lane;  /* one reference, or NULL */
+  int lane_budget; /* how many more it may get, -1: any number */
+  uint64_t lane_pushed;
+  const gsv_incoming *swept; /* what the sweep knows of the client it emits */
+
+  gint64 fds_seen; /* when descriptors were last looked at, and found plenty */
+
   GSource *guard, *settle, *sentinel, *fd_timer;
   unsigned fd_wait; /* ms until the next look for a free descriptor */
 
@@ -53,8 +60,6 @@ struct gsv_state {
   gboolean accepting, want_accept;
 };
 
-gboolean gsv_deliver_class (gsv_state *st, GSocketConnection *connection,
-                            GObject *source);
 void gsv_apply (gsv_state *st);
 void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));
 void gsv_commit (gsv_state *st, GSocket *socket);
@@ -65,8 +70,10 @@ void gsv_leave_emission (gsv_state *st);
 void gsv_stop_sources (gsv_state *st);
 void gsv_sock_free (gpointer sock);
 void gsv_listened (gsv_state *st, GSocket *socket);
-void gsv_fill (gsv_incoming *in, GSocketConnection *connection,
+void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);
+gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
+                        GObject *source);
 void gsv_after_decline (gsv_state *st);
 void gsv_job_started (gsv_state *st);
 

@@ -107,6 +107,8 @@ typedef struct {
   gsv_state *st;
 } guard_source;
 
+enum { PLENTY = 8, PLENTY_US = 2000 };
+
 /* low says whether the lowest free descriptor is within margin times a small
  * number of the limit as it is now. */
 static gboolean
@@ -148,8 +150,19 @@ guard_check (GSource *source)
       gsv_sock *s = st->socks->pdata[i];
       readable |= (s->poll.events & s->poll.revents & G_IO_IN) != 0;
     }
+  if (!readable)
+    return FALSE;
   /* Eight times a client and no emission: accept fails (ENFILE, ENOBUFS). */
-  return readable && (++st->dry > 8 || low (st, 1));
+  if (++st->dry > 8)
+    return TRUE;
+  /* Three system calls a client would show; nobody opens hundreds of
+   * descriptors in so little time. */
+  if (g_get_monotonic_time () < st->fds_seen + PLENTY_US)
+    return FALSE;
+  if (low (st, 1))
+    return TRUE;
+  st->fds_seen = low (st, PLENTY) ? 0 : g_get_monotonic_time ();
+  return FALSE;
 }
 
 static gboolean
@@ -437,16 +450,21 @@ gsv_after_decline (gsv_state *st)
 /* Sweep: after one emission, take what else is waiting, round-robin over the
  * sockets: the second one isn't starved, and a client costs a third of GIO's
  * way through the main loop. */
-enum { SWEEP_MAX = 32, SWEEP_US = 2000 };
+enum { SWEEP_MAX = 32, SWEEP_TURN = 4, SWEEP_US = 2000 };
 
+/* sweep_one accepts from the i-th socket; FALSE when nothing is left there. */
 static gboolean
-sweep_one (gsv_state *st, gsv_sock *s, guint signal, GQuark source_quark)
+sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
 {
+  gsv_sock *s = st->socks->pdata[i];
+  GObject *source = g_object_get_qdata (G_OBJECT (s->socket), source_quark);
   GSocket *socket;
-  GSocketConnection *connection;
+  gsv_incoming in;
   GError *error = NULL;
   gboolean handled = FALSE;
-  int fd = accept4 (s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  socklen_t len = sizeof in.peer;
+  int fd = accept4 (s->fd, (struct sockaddr *) in.peer, &len,
+                    SOCK_CLOEXEC | SOCK_NONBLOCK);
 
   if (fd < 0)
     {
@@ -462,13 +480,27 @@ sweep_one (gsv_state *st, gsv_sock *s, guint signal, GQuark source_quark)
       close (fd);
       return TRUE;
     }
-  connection = g_socket_connection_factory_create_connection (socket);
+  in.connection = g_socket_connection_factory_create_connection (socket);
   g_object_unref (socket);
-  g_signal_emit (st->service, signal, 0, connection,
-                 g_object_get_qdata (G_OBJECT (s->socket), source_quark),
-                 &handled);
-  g_object_unref (connection);
+  in.sock = (int) i;
+  in.peer_len = len <= sizeof in.peer ? (int) len : -1;
+  if (source != NULL)
+    g_object_ref (source);
+  st->swept = &in;
+  g_signal_emit (st->service, signal, 0, in.connection, source, &handled);
+  st->swept = NULL;
+  if (source != NULL)
+    g_object_unref (source);
+  g_object_unref (in.connection);
   return TRUE;
+}
+
+/* Before each client: any handler may have stopped or closed the service. */
+static gboolean
+may_sweep (gsv_state *st, gint64 end)
+{
+  return !st->closed && st->wish && st->pauses == 0
+         && g_get_monotonic_time () < end;
 }
 
 void
@@ -488,39 +520,44 @@ gsv_sweep (gsv_state *st)
     }
   st->sweeping = TRUE;
   end = g_get_monotonic_time () + SWEEP_US;
-  while (n < SWEEP_MAX)
+  while (n < SWEEP_MAX && may_sweep (st, end))
     {
       struct pollfd fds[16];
-      unsigned i, len = MIN (st->socks->len, G_N_ELEMENTS (fds));
+      unsigned i, total = st->socks->len;
+      unsigned len = MIN (total, G_N_ELEMENTS (fds));
       int before = n;
 
       for (i = 0; i < len; i++)
         {
-          gsv_sock *s = st->socks->pdata[(st->next + i) % st->socks->len];
+          gsv_sock *s = st->socks->pdata[(st->next + i) % total];
           fds[i].fd = s->shielded ? -1 : s->fd;
           fds[i].events = POLLIN;
           fds[i].revents = 0;
         }
       if (poll (fds, len, 0) <= 0)
         break;
-      for (i = 0; i < len && n < SWEEP_MAX; i++)
+      for (i = 0; i < len; i++)
         {
-          gsv_sock *s;
+          int turn;
           if (!(fds[i].revents & POLLIN))
             continue;
-          /* Before each: any handler may have stopped or closed us. */
-          if (st->closed || !st->wish || st->pauses != 0
-              || g_get_monotonic_time () > end)
-            goto out;
-          s = st->socks->pdata[(st->next + i) % st->socks->len];
-          if (s->fd == fds[i].fd && !s->shielded)
-            n += sweep_one (st, s, signal, source_quark);
+          for (turn = 0; turn < SWEEP_TURN; turn++)
+            {
+              unsigned k = (st->next + i) % total;
+              /* Sockets are only ever added, but one may be shielded now. */
+              if (!may_sweep (st, end)
+                  || ((gsv_sock *) st->socks->pdata[k])->shielded)
+                goto out;
+              if (!sweep_one (st, k, signal, source_quark))
+                break;
+              n++;
+            }
         }
+      st->next++;
       if (n == before)
         break;
     }
 out:
-  st->next++;
   st->sweeping = FALSE;
 }
 
@@ -540,7 +577,7 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
   err.sys_errno = errno;
   if (connection != NULL)
     {
-      gsv_fill (&in, connection, source);
+      gsv_fill (st, &in, connection, source);
       gsvGoAccepted (st->id, &in, NULL); /* Go keeps the reference */
       return;
     }

@@ -45,21 +45,34 @@ gsv_source_new (uint64_t id)
 }
 
 void
-gsv_fill (gsv_incoming *in, GSocketConnection *connection, GObject *source)
+gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
+          GObject *source)
 {
-  socklen_t len = sizeof in->peer;
+  const gsv_incoming *swept = st->swept;
 
   in->connection = connection;
-  in->socket = g_socket_connection_get_socket (connection);
-  in->fd = g_socket_get_fd (in->socket);
   in->source = source;
   in->source_id = 0;
   if (source != NULL && G_OBJECT_TYPE (source) == glibserve_source_get_type ())
     in->source_id = ((GlibserveSource *) source)->id;
-  /* A peer that reset before it was accepted has no address any more. */
-  in->peer_len = 0;
-  if (getpeername (in->fd, (struct sockaddr *) &in->peer, &len) == 0)
-    in->peer_len = (int) len;
+  in->socket = g_socket_connection_get_socket (connection);
+  in->fd = g_socket_get_fd (in->socket);
+  if (swept != NULL && swept->connection == connection)
+    {
+      in->sock = swept->sock;
+      in->peer_len = swept->peer_len;
+      memcpy (in->peer, swept->peer, sizeof in->peer);
+    }
+  else
+    {
+      socklen_t len = sizeof in->peer;
+      in->sock = st->socks->len == 1 ? 0 : -1;
+      /* A peer that reset before it was accepted has no address any more. */
+      if (getpeername (in->fd, (struct sockaddr *) in->peer, &len) != 0)
+        in->peer_len = 0;
+      else
+        in->peer_len = len <= sizeof in->peer ? (int) len : -1;
+    }
 }
 
 /* State and instances. The state is embedded, so that a vfunc finds it without
@@ -72,6 +85,7 @@ state_init (gsv_state *st, gpointer self)
   st->pending = g_ptr_array_new_with_free_func (g_object_unref);
   st->inert = st->inert_peer = -1;
   st->mode = -1;
+  st->lane_budget = -1;
   st->cancel = g_cancellable_new ();
   g_mutex_init (&st->jobs_lock);
 }
@@ -87,6 +101,8 @@ state_finalize (gsv_state *st)
   if (st->inert_peer >= 0)
     close (st->inert_peer);
   g_object_unref (st->cancel);
+  if (st->lane != NULL)
+    gsv_lane_unref (st->lane);
   if (st->context != NULL)
     g_main_context_unref (st->context);
   g_mutex_clear (&st->jobs_lock);
@@ -164,7 +180,7 @@ deliver (gsv_state *st, uint64_t handler, GSocketConnection *connection,
   gsv_incoming in;
   int r;
 
-  gsv_fill (&in, connection, source);
+  gsv_fill (st, &in, connection, source);
   st->dry = 0;
   g_object_ref (connection); /* offered to Go, which answers GSV_KEPT or not */
   r = gsvGoIncoming (st->id, handler, &in);
@@ -186,8 +202,14 @@ service_incoming (GSocketService *service, GSocketConnection *connection,
     return PARENT (GSocketServiceClass, glibserve_socket_service)
         ->incoming (service, connection, source);
   gsv_enter_emission (st);
-  st->unsettled = FALSE;
-  r = deliver (st, 0, connection, source);
+  /* A connection that handlers in Go have seen is theirs to go on with. */
+  if (!st->unsettled && gsv_lane_push (st, connection, source))
+    r = GSV_HANDLED;
+  else
+    {
+      st->unsettled = FALSE;
+      r = deliver (st, 0, connection, source);
+    }
   gsv_sweep (st);
   gsv_leave_emission (st);
   return (r & GSV_HANDLED) != 0;
@@ -213,8 +235,13 @@ threaded_incoming (GSocketService *service, GSocketConnection *connection,
   if (st->id == 0)
     return parent->incoming (service, connection, source);
   gsv_enter_emission (st);
-  st->unsettled = FALSE;
-  r = deliver (st, 0, connection, source);
+  if (!st->unsettled && gsv_lane_push (st, connection, source))
+    r = GSV_HANDLED;
+  else
+    {
+      st->unsettled = FALSE;
+      r = deliver (st, 0, connection, source);
+    }
   handled = (r & GSV_HANDLED) != 0;
   if (!handled && (r & GSV_CHAIN))
     {
@@ -264,7 +291,7 @@ threaded_run (GThreadedSocketService *service, GSocketConnection *connection,
 
   if (st->id != 0)
     {
-      gsv_fill (&in, connection, source);
+      gsv_fill (st, &in, connection, source);
       g_object_ref (connection);
       r = gsvGoRun (st->id, 0, &in);
       if (!(r & GSV_KEPT))
@@ -322,10 +349,11 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection,
         GObject *source, gpointer data)
 {
   closure_data *c = data;
+  gsv_state *st = c->st;
   gsv_incoming in;
   int r;
 
-  gsv_fill (&in, connection, source);
+  gsv_fill (st, &in, connection, source);
   g_object_ref (connection);
   r = gsvGoRun (c->id, c->handler, &in);
   if (!(r & GSV_KEPT))

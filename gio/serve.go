@@ -63,9 +63,13 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 		l.live.Unlock()
 		go sv.conn(sc)
 	}
+	ln, served, err := sv.attach()
+	if err != nil {
+		sv.end(nil, nil)
+		return err
+	}
 	l.sync()
 
-	var err error
 	select {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
@@ -81,14 +85,69 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 			sv.cancel(err)
 		}
 	}
+	if err == ErrServiceClosed {
+		l.mu.Lock()
+		l.served = sv // its handlers go on
+		l.mu.Unlock()
+	}
+	sv.end(ln, served)
+	return err
+}
+
+// attach opens the way from the loop's thread to the handlers.
+func (sv *serving) attach() (*lane, <-chan struct{}, error) {
+	ln, err := newLane()
+	if err != nil {
+		return nil, nil, err
+	}
+	err = sv.l.call(func() error {
+		if sv.l.nativeClosed {
+			return ErrServiceClosed
+		}
+		sv.l.native.attachLane(ln.native)
+		return nil
+	})
+	served := make(chan struct{})
+	if err != nil {
+		close(served)
+		ln.off(served)
+		ln.native.unref()
+		return nil, nil, err
+	}
+	go func() {
+		defer close(served)
+		ln.serve(sv)
+	}()
+	return ln, served, nil
+}
+
+// end undoes attach and lets the next consumer come.
+func (sv *serving) end(ln *lane, served <-chan struct{}) {
+	l := sv.l
+	var rest []*SocketConnection
+	if ln != nil {
+		ln.off(served)
+		rest = ln.rest(l)
+		_ = l.loop.Invoke(func() {
+			if !l.nativeClosed {
+				l.native.attachLane(nativeLane{})
+			}
+		})
+		ln.native.unref()
+	}
 	l.mu.Lock()
 	l.pull.serve = nil
-	if err == ErrServiceClosed {
-		l.served = sv // its handlers go on
+	closed := l.socksClosed
+	if !closed {
+		l.pull.held = append(l.pull.held, rest...)
 	}
 	l.mu.Unlock()
+	if closed {
+		for _, sc := range rest {
+			_ = sc.Close()
+		}
+	}
 	l.sync()
-	return err
 }
 
 // conn serves one connection.

@@ -1,0 +1,125 @@
+package gio
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+)
+
+// AddListener accepts from what ln listens on (g_socket_listener_add_socket):
+// a socket made elsewhere, such as one with SO_REUSEPORT. ln is a
+// *net.TCPListener, a *net.UnixListener, or anything else with a SyscallConn
+// whose descriptor is a listening TCP or Unix socket; what only wraps such a
+// listener, as package tls does, is an error.
+//
+// The descriptor is duplicated: ln stays the caller's, and closing either
+// changes nothing for the other. As long as both accept, each gets some of the
+// clients. A Unix path is not removed on Close: whoever bound it does that.
+//
+// No ListenerEvent is emitted, and the connections carry source, as with
+// AddAddress. Errors are *net.OpError.
+func (l *SocketListener) AddListener(ln net.Listener, source any) error {
+	if ln == nil {
+		return listenError(nil, "socket", errors.New("AddListener with a nil listener"))
+	}
+	c, ok := ln.(syscall.Conn)
+	if !ok {
+		return listenError(nil, "socket", fmt.Errorf(
+			"a listener of type %T has no descriptor: want *net.TCPListener, *net.UnixListener or another with a SyscallConn method", ln))
+	}
+	fd, err := dupListening(c)
+	if err != nil {
+		// Addr of a nil *net.TCPListener would crash.
+		return listenError(nil, "socket", fmt.Errorf("AddListener of %T: %w", ln, err))
+	}
+	return l.l.addFD(fd, source)
+}
+
+// AddFile accepts from the listening TCP or Unix socket that f is, such as one
+// that came by socket activation (g_socket_listener_add_socket). All that
+// AddListener says holds here: f stays the caller's to close. Its descriptor is
+// set non-blocking, which every duplicate of it shares.
+func (l *SocketListener) AddFile(f *os.File, source any) error {
+	if f == nil {
+		return listenError(nil, "socket", errors.New("AddFile with a nil file"))
+	}
+	fd, err := dupListening(f)
+	if err != nil {
+		return listenError(nil, "socket", fmt.Errorf("AddFile of %s: %w", f.Name(), err))
+	}
+	return l.l.addFD(fd, source)
+}
+
+// dupListening returns a descriptor of our own for the listening socket that c
+// is.
+func dupListening(c syscall.Conn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err // a nil pointer inside the interface, too
+	}
+	fd, dupErr := -1, error(nil)
+	if err := raw.Control(func(s uintptr) { fd, dupErr = dupCloexec(int(s)) }); err != nil {
+		if _, ok := c.(*os.File); ok {
+			return -1, os.ErrClosed // the one reason, and os does not export it
+		}
+		return -1, err
+	}
+	if dupErr != nil {
+		return -1, os.NewSyscallError("fcntl", dupErr)
+	}
+	if err := checkListening(fd); err != nil {
+		_ = syscall.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// checkListening refuses what GIO would take and never accept from.
+func checkListening(fd int) error {
+	kind, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
+	if err != nil {
+		return withMessage(err, "not a socket: %v", err)
+	}
+	if kind != syscall.SOCK_STREAM {
+		return withMessage(syscall.ESOCKTNOSUPPORT, "not a stream socket")
+	}
+	if localAddr(fd) == nil {
+		return withMessage(syscall.EAFNOSUPPORT, "neither a TCP nor a Unix socket")
+	}
+	listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if listens == 0 {
+		return withMessage(syscall.EINVAL, "the socket does not listen")
+	}
+	return nil
+}
+
+// addFD takes fd over, also when it fails.
+func (l *listener) addFD(fd int, source any) error {
+	addr := localAddr(fd)
+	if addr.Network() == "tcp" {
+		// Accepted sockets inherit it, as from the sockets that Listen makes.
+		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	}
+	ref := takeSource(source)
+	given := false
+	err := l.call(func() error {
+		_, err := l.addLocked(addr, ref, func() error {
+			given = true
+			return l.native.addFD(fd, ref.ptr)
+		})
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	if !given {
+		_ = syscall.Close(fd)
+	}
+	ref.release()
+	return listenError(addr, "", err)
+}

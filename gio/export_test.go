@@ -1,0 +1,22 @@
+package gio
+
+// CountConnections makes every connection from now on count, as
+// GLIBSERVE_DEBUG=leaks does.
+func CountConnections() { debugLeaks = true }
+
+// Counted tells how many connections were counted and how many of them GObject
+// has finalized.
+func Counted() (accepted, finalized uint64) { return counted() }
+
+// Forgotten tells how many connections the garbage collector had to close.
+func Forgotten() int64 { return forgottenConns.Load() }
+
+// Registered tells how many listeners, and how many values given as sources,
+// the library still knows.
+func Registered() (listening, values int) {
+	listeners.byID.Range(func(any, any) bool { listening++; return true })
+	sources.byID.Range(func(any, any) bool { values++; return true })
+	sources.mu.Lock()
+	defer sources.mu.Unlock()
+	return listening, values + len(sources.byObject)
+}

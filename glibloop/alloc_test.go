@@ -1,0 +1,27 @@
+//go:build !race && !asan
+
+package glibloop_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPostDoesNotAllocate(t *testing.T) {
+	l := newLoop(t)
+	fn := func() {}
+	n := 0
+	require.Zero(t, testing.AllocsPerRun(10_000, func() {
+		_ = l.Post(fn)
+		if n++; n%1000 == 0 {
+			flush(t, l) // a queue that only grows has to allocate
+		}
+	}))
+}
+
+func TestCallDoesNotAllocate(t *testing.T) {
+	l := newLoop(t)
+	fn := func() error { return nil }
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = l.Call(bg, fn) }))
+}

@@ -1,0 +1,64 @@
+// Package glibloop lets goroutines work with a GLib main loop.
+//
+// GLib and the libraries on it, GIO and GTK, call back from a main loop, which
+// is one thread that iterates a GMainContext, and much of their state may be
+// touched from that thread only. A [Loop] is such a context together with a
+// queue: any goroutine hands functions to it, and the loop's thread runs them.
+//
+//	loop := glibloop.New()
+//	defer loop.Close()
+//	name, err := glibloop.Call(ctx, loop, func() (string, error) {
+//		return label.Text(), nil // on the loop's thread
+//	})
+//
+// # Which loop
+//
+// [New] makes a private loop that already runs on a thread of its own. [Default]
+// is the default main context, which GTK or a GApplication iterates, or
+// [Loop.Run]. [Adopt] is any other context, iterated by somebody else. There is
+// one Loop for a context.
+//
+// # Which call
+//
+//   - [Loop.Post] queues and returns. It never runs the function inline and
+//     never blocks; functions run in the order in which they were posted.
+//   - [Loop.Invoke] runs the function inline when the caller is on the loop's
+//     thread already, and is Post otherwise.
+//   - [Loop.Call], and [Call] for a function with a result, wait until the
+//     function has run, and run it inline on the loop's own thread.
+//   - [Loop.AfterFunc] posts after a time.
+//
+// # What blocks, and what deadlocks
+//
+// Only Call, Run and Close block. Functions run on the loop's one thread, so
+// each must return soon: while it runs, nothing else of that loop does. A
+// function that waits for a goroutine which is itself in Call, or in Close, on
+// the same loop waits for ever, and so do two loops that Call one another.
+// Start a goroutine for what takes long, and Post what it finds.
+//
+// Functions may iterate the context themselves, as a modal dialog does: those
+// behind them in the queue then run inside, still once and in order.
+//
+// # Order and fairness
+//
+// Functions run at GLib's default priority. A burst gives way to other sources
+// of the context after 64 functions or 1 ms. What is left of it then waits
+// below GTK's redraw, or for 10 ms when something keeps the loop busy all the
+// time.
+//
+// # Panics
+//
+// A panic in a posted function ends the program, with the stack of the panic
+// and the place where the function was posted: below it are frames of C, which
+// must not be unwound. In Call it becomes a [*PanicError]. A function that
+// leaves by [runtime.Goexit] ends the program too. In a test, that means not to
+// use t.FailNow, or testify's require, inside of these functions: return the
+// error from Call instead.
+//
+// # When not to use it
+//
+// glibloop is for what has to happen on a main loop's thread. It is not a
+// worker pool, and a context that nobody iterates is served by Call only as a
+// makeshift: what was posted stays in the queue until somebody calls or
+// iterates.
+package glibloop

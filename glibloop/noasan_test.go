@@ -1,0 +1,5 @@
+//go:build !asan
+
+package glibloop_test
+
+const asan = false

@@ -1,0 +1,181 @@
+package glibloop
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What one dispatch may take before the context's other sources have their
+// turn, and how long the rest may then wait below the priority of GTK's redraw.
+const (
+	batchFuncs = 64
+	batchTime  = time.Millisecond
+	overdueAge = 10 * time.Millisecond
+)
+
+// turn is why a batch runs. cgo.h has the same values.
+type turn int
+
+const (
+	turnFirst   turn = iota // something was posted, or the last batch goes on
+	turnLow                 // nothing above the low priority had work to do
+	turnOverdue             // overdueAge has passed without a turnLow
+)
+
+// item is a posted function and the place it was posted at, a return address.
+type item struct {
+	fn func()
+	pc uintptr
+}
+
+// block is a piece of the queue: a burst grows it without copying, and leaves
+// little behind. It fills 2 KiB.
+type block struct {
+	next  *block
+	n     int
+	items [126]item
+}
+
+// keepBlocks bounds the memory that a burst leaves behind.
+const keepBlocks = 32
+
+// queue is a Loop's FIFO. Posters append to in; the thread that owns the
+// context takes all of it over into out and serves itself there, so that
+// posters and loop meet at the lock once for a batch and not for every function.
+type queue struct {
+	// mu guards what follows, and orders the owner's fields below between one
+	// owning thread and the next. It is never held while a function runs.
+	mu      sync.Mutex
+	in      *block // the oldest
+	last    *block
+	free    *block
+	nfree   int
+	posted  uint64 // functions ever posted
+	closed  bool   // nothing is accepted any more
+	pending *int32 // core.pending
+
+	// signalled is what *pending says. It stays set while a batch runs, so that
+	// posters do not wake a loop that is awake, and is cleared together with
+	// finding the queue empty.
+	signalled bool
+
+	// Only the owner of the context touches these. They are fields, not locals
+	// of the drain, because a nested main loop goes on where the outer one is.
+	out     *block
+	head    int    // next in out
+	taken   uint64 // functions ever started
+	mark    uint64 // taken, once all that the last batch left has been started
+	overdue bool   // what it left, up to mark, was starved at the low priority
+}
+
+// push appends it; the caller wakes the loop if wake is set.
+func (q *queue) push(it item) (wake, ok bool) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return false, false
+	}
+	b := q.last
+	if b == nil || b.n == len(b.items) {
+		b = q.grow()
+	}
+	b.items[b.n] = it
+	b.n++
+	q.posted++
+	wake = q.signal()
+	q.mu.Unlock()
+	return wake, true
+}
+
+// grow appends a block to in. The caller holds mu.
+func (q *queue) grow() *block {
+	b := q.free
+	if b != nil {
+		q.free, b.next = b.next, nil
+		q.nfree--
+	} else {
+		b = new(block)
+	}
+	if q.last == nil {
+		q.in = b
+	} else {
+		q.last.next = b
+	}
+	q.last = b
+	return b
+}
+
+// signal asks for a dispatch. The caller holds mu, and wakes the loop if true.
+func (q *queue) signal() bool {
+	if q.signalled {
+		return false
+	}
+	q.signalled = true
+	atomic.StoreInt32(q.pending, 1)
+	return true
+}
+
+// advance puts the next block into out when that is used up. When there is
+// none it takes the signal back and reports false.
+func (q *queue) advance() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if b := q.out; b != nil {
+		q.out = b.next
+		if q.nfree < keepBlocks {
+			b.next, b.n = q.free, 0
+			q.free = b
+			q.nfree++
+		}
+	}
+	if q.out == nil {
+		q.out, q.in, q.last = q.in, nil, nil
+	}
+	q.head = 0
+	if q.out != nil {
+		return true
+	}
+	q.signalled = false
+	atomic.StoreInt32(q.pending, 0)
+	q.overdue = false
+	return false
+}
+
+// take is the next function; false when there is none.
+func (q *queue) take() (item, bool) {
+	if (q.out == nil || q.head == q.out.n) && !q.advance() {
+		return item{}, false
+	}
+	slot := &q.out.items[q.head]
+	it := *slot
+	*slot = item{} // do not keep what it refers to
+	q.head++
+	q.taken++
+	return it, true
+}
+
+// begin starts a batch.
+func (q *queue) begin(t turn) {
+	q.mu.Lock() // for what the previous owner of the context wrote
+	defer q.mu.Unlock()
+	switch t {
+	case turnLow:
+		q.overdue = false
+	case turnOverdue:
+		q.overdue = true
+	}
+}
+
+// rest settles how what a batch left goes on: for how long it may wait at the
+// low priority, 0 for not at all.
+func (q *queue) rest() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.overdue && q.taken < q.mark {
+		return 0
+	}
+	q.mark = q.posted
+	q.overdue = false
+	return overdueAge
+}
