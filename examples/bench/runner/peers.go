@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+// The peers, in the order of the table's columns and of each round.
+const (
+	ours  = "glibserve"
+	inC   = "c"
+	onNet = "net"
+	gotk4 = "gotk4"
+)
+
+var peers = []struct{ name, title, about string }{
+	{ours, "glibserve", "this library (examples/echo, examples/httpserver)"},
+	{inC, "C on GIO", "GSocketService in C with asynchronous streams, one thread"},
+	{onNet, "package net", "Go's own, a goroutine for each connection"},
+	{gotk4, "raw gotk4", "GSocketService as gotk4 v0.2.2 wraps it, a goroutine for each connection"},
+}
+
+func peerTitle(name string) string {
+	for _, p := range peers {
+		if p.name == name {
+			return p.title
+		}
+	}
+	return name
+}
+
+// anyPort is where servers listen: the system chooses, and they say.
+const anyPort = "tcp:127.0.0.1:0"
+
+// Commands of each peer, by kind of server. The first word is a program in the
+// folder of the built ones.
+func echoServers() map[string][]string {
+	return map[string][]string{
+		ours:  {"echo", "-listen", anyPort},
+		inC:   {"cecho", "--listen", anyPort},
+		onNet: {"netecho", "-listen", anyPort},
+		gotk4: {"gotk4echo", "-listen", anyPort},
+	}
+}
+
+func bulkServers(work string) map[string][]string {
+	return map[string][]string{
+		ours:  {"giobulk", "-listen", anyPort, "-work", work},
+		inC:   {"cecho", "--listen", anyPort, "--work", work},
+		onNet: {"netecho", "-listen", anyPort, "-work", work},
+		gotk4: {"gotk4echo", "-listen", anyPort, "-work", work},
+	}
+}
+
+func webServers(flags ...string) map[string][]string {
+	return map[string][]string{
+		ours:  append([]string{"httpserver", "-listen", anyPort}, flags...),
+		onNet: append([]string{"nethttp", "-listen", anyPort}, flags...),
+	}
+}

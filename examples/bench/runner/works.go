@@ -1,0 +1,125 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// work is one kind of work: rows of the table.
+type work struct {
+	name    string
+	title   string
+	servers map[string][]string // by peer
+	load    []string            // flags of the load generator
+	figures []figure
+
+	// bench is a benchmark of glibloop in place of servers and load: the
+	// part of its name before the peer's.
+	bench string
+	// benchPeers are the peers' names in the benchmark.
+	benchPeers map[string]string
+	// like is the work whose other peers this one is compared with, when it
+	// has none of its own.
+	like string
+}
+
+func (w *work) has(peer string) bool {
+	if w.bench != "" {
+		return w.benchPeers[peer] != ""
+	}
+	return w.servers[peer] != nil
+}
+
+// certFiles are where the runner puts the certificate that it makes, in its
+// own folder, in which the servers are started.
+const certFile, keyFile = "cert.pem", "key.pem"
+
+// allWorks is the table, from the top.
+func allWorks(idle int, loops bool) []*work {
+	all := []figure{opsFigure, p50Figure, p99Figure, cpuFigure, rssFigure}
+	var works []*work
+	add := func(w *work) { works = append(works, w) }
+
+	for _, n := range []int{16, 64} {
+		name := fmt.Sprintf("connect-%d", n)
+		add(&work{
+			name: name, title: fmt.Sprintf("connect + echo 64 B + close, %d at once", n),
+			servers: echoServers(), figures: all,
+			load: []string{"-work", "connect", "-conns", strconv.Itoa(n)},
+		})
+		if loops {
+			for _, loops := range []string{"1", "2"} {
+				add(&work{
+					name: name + "-loops-" + loops, title: fmt.Sprintf("the same, -loops %s", loops), like: name,
+					servers: map[string][]string{ours: append(echoServers()[ours], "-loops", loops)}, figures: all,
+					load: []string{"-work", "connect", "-conns", strconv.Itoa(n)},
+				})
+			}
+		}
+	}
+	for _, n := range []int{1, 64, 1000} {
+		w := &work{
+			name: fmt.Sprintf("echo-%d", n), title: fmt.Sprintf("echo 64 B, %s connections", number(float64(n), 0)),
+			servers: echoServers(), figures: all,
+			load: []string{"-work", "echo", "-conns", strconv.Itoa(n)},
+		}
+		if n == 1 {
+			w.title = "echo 64 B, 1 connection"
+		}
+		add(w)
+	}
+	add(&work{
+		name: "echo-64k", title: "echo 64 KiB, 4 connections", servers: echoServers(), figures: all,
+		load: []string{"-work", "echo", "-conns", "4", "-size", "65536"},
+	})
+	bulk := []figure{mbFigure, cpuFigure, rssFigure}
+	add(&work{
+		name: "bulk-in", title: "receive in bulk, 4 connections; each: 1 MB", servers: bulkServers("sink"), figures: bulk,
+		load: []string{"-work", "sink", "-conns", "4"},
+	})
+	add(&work{
+		name: "bulk-out", title: "send in bulk, 4 connections; each: 1 MB", servers: bulkServers("source"), figures: bulk,
+		load: []string{"-work", "source", "-conns", "4"},
+	})
+	add(&work{
+		name: "idle", title: number(float64(idle), 0) + " idle connections", servers: echoServers(),
+		figures: []figure{perConnFigure, rssFigure, threadsFigure},
+		load:    []string{"-work", "idle", "-conns", strconv.Itoa(idle)},
+	})
+	add(&work{
+		name: "http", title: "HTTP keep-alive, 64 connections (wrk)", servers: webServers(), figures: all,
+		load: []string{"-work", "http", "-conns", "64"},
+	})
+	add(&work{
+		name: "tls", title: "connect + TLS handshake + one request + close, 16 at once",
+		servers: webServers("-tls-cert", certFile, "-tls-key", keyFile), figures: all,
+		load: []string{"-work", "tls", "-conns", "16"},
+	})
+	return append(works, loopWorks()...)
+}
+
+// loopWorks are the benchmarks of glibloop: C's is g_main_context_invoke from
+// another thread, gotk4's is IdleAdd.
+func loopWorks() []*work {
+	peers := map[string]string{ours: "glibloop", inC: "C-invoke", gotk4: "gotk4-IdleAdd"}
+	works := []*work{}
+	for _, n := range []string{"1", "4", "16"} {
+		w := &work{name: "post-" + n, title: "Post to a loop, " + n + " producers", bench: "Post/producers=" + n, benchPeers: peers}
+		if n == "1" {
+			w.title = "Post to a loop, 1 producer"
+		}
+		works = append(works, w)
+	}
+	works = append(works,
+		&work{name: "call", title: "Call on a loop, round trip", bench: "Call", benchPeers: peers},
+		&work{
+			name: "call-default", title: "Call on the default loop, round trip", bench: "Call", like: "call",
+			benchPeers: map[string]string{ours: "glibloop-Default"},
+		})
+	for _, w := range works {
+		w.figures = []figure{callFigure}
+	}
+	return works
+}
