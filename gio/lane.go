@@ -46,8 +46,7 @@ func (ln *lane) take(uintptr) bool {
 
 func (ln *lane) start(sv *serving) {
 	for i := range ln.n {
-		sc := ln.conn(sv.l, i, true)
-		go sv.conn(sc)
+		sv.start(ln.conn(sv.l, i, true))
 	}
 }
 

@@ -91,7 +91,7 @@ func (l *listener) pullTarget() (target, bool) {
 func (l *listener) deliver(to target, sc *SocketConnection) int {
 	if to.serve != nil {
 		pause := l.track(sc.c, true)
-		go to.serve.conn(sc)
+		to.serve.start(sc)
 		return pause
 	}
 	pause := l.take(sc)
@@ -101,12 +101,24 @@ func (l *listener) deliver(to target, sc *SocketConnection) int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.socksClosed {
+	// Since pullTarget looked, somebody may have begun to wait: holding it back
+	// would leave both waiting for ever.
+	switch p := &l.pull; {
+	case l.socksClosed:
 		go sc.Close()
-		return pause
+	case p.serve != nil:
+		l.live.Lock()
+		l.live.handling++
+		l.live.Unlock()
+		p.serve.start(sc)
+	case len(p.waiters) > 0:
+		p.waiters[0].ch <- accepted{sc: sc}
+		p.waiters = p.waiters[1:]
+	default:
+		p.held = append(p.held, sc)
+		pause |= pauseHeld << pauseShift
 	}
-	l.pull.held = append(l.pull.held, sc)
-	return pause | pauseHeld<<pauseShift
+	return pause
 }
 
 // next waits for one client. The caller has claimed its kind.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
 )
 
 // Handler serves connections; see SocketService.Serve.
@@ -24,6 +25,10 @@ type serving struct {
 	at     place
 	ctx    context.Context // of all its handlers
 	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex // protects what follows
+	idle  []chan *SocketConnection
+	ended bool
 }
 
 // Serve calls h.ServeConn for each client on a goroutine of its own, which may
@@ -61,7 +66,7 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 		l.live.Lock()
 		l.live.handling++
 		l.live.Unlock()
-		go sv.conn(sc)
+		go sv.work(sc)
 	}
 	ln, served, err := sv.attach()
 	if err != nil {
@@ -127,6 +132,7 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 	var rest []*SocketConnection
 	if ln != nil {
 		ln.off(served)
+		sv.dismiss()
 		rest = ln.rest(l)
 		_ = l.loop.Invoke(func() {
 			if !l.nativeClosed {
@@ -148,6 +154,52 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 		}
 	}
 	l.sync()
+}
+
+// maxIdle bounds the goroutines that wait for a next connection: a new one
+// would have to grow its stack first.
+const maxIdle = 64
+
+// start serves sc on a goroutine that has just served another, or on a new one.
+func (sv *serving) start(sc *SocketConnection) {
+	sv.mu.Lock()
+	n := len(sv.idle)
+	if n == 0 {
+		sv.mu.Unlock()
+		go sv.work(sc)
+		return
+	}
+	next := sv.idle[n-1]
+	sv.idle = sv.idle[:n-1]
+	sv.mu.Unlock()
+	next <- sc
+}
+
+// work serves one connection after the other.
+func (sv *serving) work(sc *SocketConnection) {
+	next := make(chan *SocketConnection, 1)
+	for sc != nil {
+		sv.conn(sc)
+		sv.mu.Lock()
+		if sv.ended || len(sv.idle) == maxIdle {
+			sv.mu.Unlock()
+			return
+		}
+		sv.idle = append(sv.idle, next)
+		sv.mu.Unlock()
+		sc = <-next
+	}
+}
+
+// dismiss ends the goroutines that wait.
+func (sv *serving) dismiss() {
+	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	sv.ended = true
+	for _, next := range sv.idle {
+		next <- nil
+	}
+	sv.idle = nil
 }
 
 // conn serves one connection.
