@@ -108,7 +108,7 @@ func (l *listener) addFD(fd int, source any) error {
 	ref := takeSource(source)
 	given := false
 	err := l.call(func() error {
-		_, err := l.addLocked(addr, ref, func() error {
+		_, err := l.addLocked(addr, ref, func() (added, error) {
 			given = true
 			return l.native.addFD(fd, ref.ptr)
 		})

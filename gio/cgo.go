@@ -69,40 +69,45 @@ func (n native) object() unsafe.Pointer { return unsafe.Pointer(C.gsv_object(n.s
 
 func (n native) close() { C.gsv_close(n.st) }
 
-func (n native) addAddress(sa []byte, v6only bool, mode int, source unsafe.Pointer) error {
+// added are the indices of the sockets that an add brought.
+type added struct{ first, count int }
+
+func (n native) addAddress(sa []byte, v6only bool, mode int, source unsafe.Pointer) (added, error) {
 	var e C.gsv_error
 	p := C.CBytes(sa)
 	defer C.free(p)
 	C.gsv_enter(n.st)
 	defer C.gsv_leave(n.st)
 	if C.gsv_add_address(n.st, p, C.int(len(sa)), cbool(v6only), C.int(mode), (*C.GObject)(source), &e) != 0 {
-		return nil
+		return added{int(e.first), int(e.count)}, nil
 	}
-	return takeError(&e)
+	return added{}, takeError(&e)
 }
 
-func (n native) addInetPort(port uint16, source unsafe.Pointer) (uint16, error) {
+func (n native) addInetPort(port uint16, source unsafe.Pointer) (uint16, added, error) {
 	var e C.gsv_error
 	C.gsv_enter(n.st)
 	defer C.gsv_leave(n.st)
 	if got := C.gsv_add_inet_port(n.st, C.int(port), (*C.GObject)(source), &e); got != 0 {
-		return uint16(got), nil
+		return uint16(got), added{int(e.first), int(e.count)}, nil
 	}
-	return 0, takeError(&e)
+	return 0, added{}, takeError(&e)
 }
 
 // addFD takes fd over, also when it fails.
-func (n native) addFD(fd int, source unsafe.Pointer) error {
+func (n native) addFD(fd int, source unsafe.Pointer) (added, error) {
 	var e C.gsv_error
 	C.gsv_enter(n.st)
 	defer C.gsv_leave(n.st)
 	if C.gsv_add_fd(n.st, C.int(fd), (*C.GObject)(source), &e) != 0 {
-		return nil
+		return added{int(e.first), int(e.count)}, nil
 	}
-	return takeError(&e)
+	return added{}, takeError(&e)
 }
 
 func (n native) setBacklog(backlog int) { C.gsv_set_backlog(n.st, C.int(backlog)) }
+
+func (n native) backlog() int { return int(C.gsv_get_backlog(n.st)) }
 
 func (n native) setWish(active bool) { C.gsv_set_wish(n.st, cbool(active)) }
 

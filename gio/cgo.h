@@ -50,6 +50,7 @@ typedef struct gsv_lane gsv_lane;
 typedef struct {
   GError *error;
   int sys_errno; /* errno as the failing call left it: a hint, no more */
+  int first, count; /* of an add that went well: the indices of its sockets */
 } gsv_error;
 
 /* listeners and services (native_listener.c, native_accept.c) */

@@ -3,6 +3,7 @@ package gio
 import (
 	"context"
 	"errors"
+	"time"
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
 
@@ -88,9 +89,7 @@ func (l *listener) close() error {
 	}
 	l.stopServing(ErrServiceClosed)
 	err := l.closeSockets()
-	if l.kind != kindListener { // whoever called Accept owns the connection
-		l.closeLive()
-	}
+	l.closeLive()
 	if l.loop.OnLoop() {
 		go l.end()
 	} else {
@@ -99,13 +98,27 @@ func (l *listener) close() error {
 	return err
 }
 
-// end is the last part of Close, which waits for the loop.
+// finishTime is how long Close waits for a loop that others iterate, if they do.
+const finishTime = 50 * time.Millisecond
+
+// end is the last part of Close, which waits for the loop and for Serve.
 func (l *listener) end() {
+	l.waitServe()
+	l.closeLive() // what was on its way to Serve
+	l.closeParking()
+	// GIO lets go within three iterations. Nobody may iterate the loop.
+	patience := finishTime
 	if l.ownLoop {
-		select {
-		case <-l.finished:
-		case <-l.loop.Done():
-		}
+		patience = time.Hour
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-l.finished:
+	case <-l.loop.Done():
+	case <-timer.C:
+	}
+	if l.ownLoop {
 		_ = l.loop.Close()
 	}
 	l.mu.Lock()

@@ -43,14 +43,19 @@ type conn struct {
 
 	closed   atomic.Bool
 	detached atomic.Bool
-	tracked  bool // in the owner's books; under owner.live
+	graceful atomic.Bool // somebody may have set "graceful-disconnect"
+	tracked  bool        // in the owner's books; under owner.live
 
 	// life is held for reading by every operation while it uses the C objects
 	// or waits, and for writing by end.
 	life sync.RWMutex
-	rmu  sync.Mutex // one Read at a time; protects poll.read
+	rmu  sync.Mutex // one Read at a time; protects poll.read and unread
 	wmu  sync.Mutex // one Write at a time, whole; protects poll.write
 	poll pollState
+	tls  atomic.Pointer[tlsConn] // nil: plain
+
+	unread    byte // what ReceiveFile took and Read has to return first
+	hasUnread bool
 
 	owner      *listener // nil for a client's connection
 	prev, next *conn     // in owner's list of live connections, under its lock
@@ -58,6 +63,7 @@ type conn struct {
 	addrMu sync.Mutex
 	peer   [28]byte // a native IP sockaddr, decoded when somebody asks
 	self   [28]byte // ours, kept by end for those who ask later
+	saved  bool     // under addrMu: self is all there is, the descriptor may be gone
 	hint   net.Addr // the listening socket's, where it must be ours; immutable
 	local  net.Addr // under addrMu, as is remote
 	remote net.Addr
@@ -65,6 +71,7 @@ type conn struct {
 
 	cleanup runtime.Cleanup // under addrMu, as is wrapper
 	wrapper *gotkgio.SocketConnection
+	socket  *gotkgio.Socket // under addrMu too
 }
 
 // newConn makes the Go side of an accepted connection. It takes over the
@@ -92,6 +99,9 @@ func newConn(l *listener, in *incoming) *SocketConnection {
 		} else {
 			copy(c.peer[:], b)
 		}
+	}
+	if l != nil && l.tls != nil {
+		c.tls.Store(l.tls.conn())
 	}
 	if debugLeaks {
 		c.native.count()
@@ -131,13 +141,25 @@ func (c *conn) read(b []byte) (int, error) {
 	if c.closed.Load() {
 		return 0, c.opError("read", net.ErrClosed)
 	}
+	if c.hasUnread {
+		b[0], c.hasUnread = c.unread, false
+		return 1, nil
+	}
+	if t := c.tls.Load(); t != nil {
+		return t.read(c, b)
+	}
 	p := c.poll.file.Load()
 	if p == nil {
 		// Most reads of a short connection end here: it never costs a second
 		// descriptor or a place with the poller.
-		n, errno := c.native.recv(b)
-		if errno != syscall.EAGAIN {
-			return c.readResult(n, errno)
+		for {
+			n, errno := c.native.recv(b)
+			if errno != syscall.EAGAIN {
+				return c.readResult(n, errno)
+			}
+			if c.closed.Load() || !c.park() {
+				break
+			}
 		}
 		var err error
 		if p, err = c.register(); err != nil {
@@ -183,6 +205,9 @@ func (c *conn) write(b []byte) (int, error) {
 
 // writeLocked is for callers that hold wmu and life.
 func (c *conn) writeLocked(b []byte) (int, error) {
+	if t := c.tls.Load(); t != nil {
+		return t.write(c, b)
+	}
 	done := 0
 	p := c.poll.file.Load()
 	if p == nil {
@@ -218,17 +243,21 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 // Close closes the connection (g_io_stream_close, g_socket_close): exactly
 // once, waking whoever waits in Read or Write with net.ErrClosed. Bytes that
 // Write has reported as written are still delivered. Later calls return
-// net.ErrClosed and do nothing.
+// net.ErrClosed and do nothing. It returns at once, unless
+// SetGracefulDisconnect made it wait for the peer.
 func (sc *SocketConnection) Close() error {
 	c := sc.c
-	if !c.end(true) {
+	if !c.closed.CompareAndSwap(false, true) {
 		return c.opError("close", net.ErrClosed)
 	}
+	c.tls.Load().interrupt()
+	err := c.drainIfGraceful()
+	c.finish(true)
 	c.addrMu.Lock()
 	defer c.addrMu.Unlock()
 	c.cleanup.Stop()
 	runtime.KeepAlive(sc)
-	return nil
+	return err
 }
 
 // end makes the connection unusable, waits until nobody is inside C, and gives
@@ -238,20 +267,28 @@ func (c *conn) end(closeStream bool) bool {
 	if !c.closed.CompareAndSwap(false, true) {
 		return false
 	}
+	c.finish(closeStream)
+	return true
+}
+
+// finish is for whoever set closed.
+func (c *conn) finish(closeStream bool) {
 	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
 	c.saveLocalAddr()
 	c.poll.close() // wakes the waiters
+	c.tls.Load().interrupt()
 	c.life.Lock()
 	defer c.life.Unlock()
-	if closeStream {
+	if t := c.tls.Load(); t.begun() || t != nil && closeStream {
+		t.end(c.native)
+	} else if closeStream {
 		c.native.close()
 	} else {
 		c.native.unref()
 	}
 	c.native = nativeConn{}
-	return true
 }
 
 // CloseRead shuts down the reading side (g_socket_shutdown): Read returns
@@ -263,6 +300,9 @@ func (sc *SocketConnection) CloseRead() error { return sc.shutdown(true, false) 
 func (sc *SocketConnection) CloseWrite() error { return sc.shutdown(false, true) }
 
 func (sc *SocketConnection) shutdown(rd, wr bool) error {
+	if t := sc.c.tls.Load(); t != nil {
+		return sc.shutdownTLS(t, rd, wr)
+	}
 	return sc.use("shutdown", func(n nativeConn) error {
 		if err := n.shutdown(rd, wr); err != nil {
 			return sc.c.errnoError("shutdown", err.(syscall.Errno))
@@ -311,7 +351,7 @@ func (c *conn) localAddr() net.Addr {
 	if c.local == nil {
 		if c.hint != nil {
 			c.local = cloneAddr(c.hint)
-		} else if c.closed.Load() {
+		} else if c.saved {
 			c.local = goAddr(c.self[:])
 		} else {
 			c.local = localAddr(int(c.fd))
@@ -328,6 +368,7 @@ func (c *conn) localAddr() net.Addr {
 func (c *conn) saveLocalAddr() {
 	c.addrMu.Lock()
 	defer c.addrMu.Unlock()
+	c.saved = true
 	switch {
 	case c.local != nil || c.hint != nil:
 	case c.family == syscall.AF_UNIX:
@@ -365,58 +406,6 @@ func (sc *SocketConnection) Detach() *SocketConnection {
 	return sc
 }
 
-// SetNoDelay switches TCP_NODELAY; it is on from the start, as in package net.
-// On a Unix socket it is an error.
-func (sc *SocketConnection) SetNoDelay(on bool) error {
-	return sc.setOption(syscall.IPPROTO_TCP, syscall.TCP_NODELAY, boolInt(on))
-}
-
-// SetKeepAlive switches TCP keep-alive probes (g_socket_set_keepalive); they
-// are off at first, as in GIO.
-func (sc *SocketConnection) SetKeepAlive(on bool) error {
-	return sc.use("set", func(n nativeConn) error {
-		n.setKeepAlive(on)
-		return nil
-	})
-}
-
-// SetLinger sets what Close does with bytes that the peer has not yet
-// acknowledged, as net.TCPConn.SetLinger does: sec < 0, the default, delivers
-// them in the background; 0 discards them and resets the connection.
-func (sc *SocketConnection) SetLinger(sec int) error {
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	l := syscall.Linger{Onoff: int32(boolInt(sec >= 0)), Linger: int32(max(sec, 0))}
-	var serr error
-	if err := raw.Control(func(fd uintptr) {
-		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &l)
-	}); err != nil {
-		return err
-	}
-	if serr != nil {
-		return sc.c.opError("set", serr)
-	}
-	return nil
-}
-
-func (sc *SocketConnection) setOption(level, name, value int) error {
-	return sc.use("set", func(n nativeConn) error {
-		if err := n.setOption(level, name, value); err != nil {
-			return sc.c.errnoError("setsockopt", err.(syscall.Errno))
-		}
-		return nil
-	})
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // SetDeadline sets both deadlines; the zero time means none. A deadline in the
 // past fails reads and writes at once, even when data is there.
 func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
@@ -440,6 +429,7 @@ func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 		sc.c.addrMu.Lock()
 		defer sc.c.addrMu.Unlock()
 		if sc.c.wrapper == nil {
+			sc.c.graceful.Store(true) // its user may set it
 			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
 		}
 		w = sc.c.wrapper

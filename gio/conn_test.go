@@ -1,12 +1,20 @@
 package gio_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/nettest"
@@ -16,37 +24,250 @@ import (
 
 var names atomic.Int64
 
+// abstract is the address of an abstract Unix socket that nobody else has.
+func abstract(t testing.TB) string {
+	t.Helper()
+	return "@glibserve-test-" + strconv.Itoa(int(names.Add(1))) + "-" + filepath.Base(t.TempDir())
+}
+
 // everyNetwork runs f with an address to listen on for each kind of socket.
 func everyNetwork(t *testing.T, f func(t *testing.T, network, address string)) {
 	t.Run("tcp4", func(t *testing.T) { f(t, "tcp", "127.0.0.1:0") })
 	t.Run("tcp6", func(t *testing.T) { f(t, "tcp", "[::1]:0") })
 	t.Run("unix", func(t *testing.T) { f(t, "unix", filepath.Join(t.TempDir(), "s")) })
-	t.Run("abstract", func(t *testing.T) {
-		f(t, "unix", "@glibserve-test-"+strconv.Itoa(int(names.Add(1)))+"-"+filepath.Base(t.TempDir()))
-	})
+	t.Run("abstract", func(t *testing.T) { f(t, "unix", abstract(t)) })
 }
 
-// pair returns both ends of a connection: the library's and package net's.
-func pair(t testing.TB, network, address string) (*gio.SocketConnection, net.Conn) {
+// listenOn makes a listener that is closed at the end of the test.
+func listenOn(t testing.TB, network, address string) (*gio.SocketListener, net.Addr) {
 	t.Helper()
 	l := gio.NewSocketListener(nil)
-	defer l.Close()
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	addr, err := l.Listen(network, address)
 	require.NoError(t, err)
+	return l, addr
+}
+
+// join returns both ends of a connection, the library's and package net's; the
+// first is the test's to Close.
+func join(t testing.TB, l *gio.SocketListener, addr net.Addr) (*gio.SocketConnection, net.Conn) {
+	t.Helper()
 	peer, err := net.Dial(addr.Network(), addr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = peer.Close() })
 	c, _, err := l.Accept(context.Background())
 	require.NoError(t, err)
+	return c, peer
+}
+
+// connected is join on a listener of its own.
+func connected(t testing.TB, network, address string) (*gio.SocketConnection, net.Conn) {
+	t.Helper()
+	l, addr := listenOn(t, network, address)
+	return join(t, l, addr)
+}
+
+// pair is connected with both ends closed at the end of the test.
+func pair(t testing.TB, network, address string) (*gio.SocketConnection, net.Conn) {
+	t.Helper()
+	c, peer := connected(t, network, address)
 	t.Cleanup(func() { _ = c.Close() })
 	return c, peer
 }
 
+// eachPair runs f with a connection of each kind. One that hangs ends the tests.
+func eachPair(t *testing.T, f func(t *testing.T, c *gio.SocketConnection, peer net.Conn)) {
+	everyNetwork(t, func(t *testing.T, network, address string) {
+		name := t.Name()
+		watchdog := time.AfterFunc(3*patience, func() { panic(name + " hangs") })
+		defer watchdog.Stop()
+		c, peer := pair(t, network, address)
+		require.NoError(t, peer.SetDeadline(time.Now().Add(patience)))
+		f(t, c, peer)
+	})
+}
+
+// parked waits until n goroutines inside the function wait for the socket.
+func parked(t testing.TB, function string, n int) {
+	t.Helper()
+	waiting(t, function, n, "IO wait", "select", "chan receive", "semacquire", "sync.Cond.Wait")
+}
+
+// waiting waits until n goroutines inside the function are in one of the states.
+func waiting(t testing.TB, function string, n int, states ...string) {
+	t.Helper()
+	buf := make([]byte, 1<<20)
+	require.True(t, eventually(func() bool {
+		got := 0
+		for _, g := range bytes.Split(buf[:runtime.Stack(buf, true)], []byte("\n\n")) {
+			head, _, _ := strings.Cut(string(g), "\n")
+			_, state, _ := strings.Cut(head, "[")
+			if bytes.Contains(g, []byte(function+"(")) &&
+				slices.ContainsFunc(states, func(s string) bool { return strings.HasPrefix(state, s) }) {
+				got++
+			}
+		}
+		return got == n
+	}), "nobody waits in "+function)
+}
+
 func TestConnIsANetConn(t *testing.T) {
 	everyNetwork(t, func(t *testing.T, network, address string) {
+		l, addr := listenOn(t, network, address)
 		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
-			a, b := pair(t, network, address)
+			a, b := join(t, l, addr)
 			return a, b, func() { _ = a.Close(); _ = b.Close() }, nil
 		})
+	})
+}
+
+func TestConcurrentWritesAreWhole(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		const writers, size = 6, 512 << 10 // more than the kernel takes at once
+		for i := range writers {
+			go func() { _, _ = c.Write(bytes.Repeat([]byte{byte('a' + i)}, size)) }()
+		}
+		seen := map[byte]bool{}
+		b := make([]byte, size)
+		for range writers {
+			_, err := io.ReadFull(peer, b)
+			require.NoError(t, err)
+			require.Equal(t, size, bytes.Count(b, b[:1]), "another write came in between")
+			require.False(t, seen[b[0]])
+			seen[b[0]] = true
+		}
+	})
+}
+
+func TestConcurrentReadersGetEveryByteOnce(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		const total = 4 << 20
+		go func() {
+			b := make([]byte, total)
+			for i := range b {
+				b[i] = byte(i)
+			}
+			_, _ = peer.Write(b)
+			_ = peer.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		var counts [256]atomic.Int64
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				b := make([]byte, 1000)
+				for {
+					n, err := c.Read(b)
+					for _, x := range b[:n] {
+						counts[x].Add(1)
+					}
+					if err != nil {
+						return
+					}
+				}
+			}()
+		}
+		wg.Wait()
+		for i := range counts {
+			require.EqualValues(t, total/256, counts[i].Load())
+		}
+	})
+}
+
+func TestReadAndWriteOfNothing(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, _ net.Conn) {
+		nothing := func() {
+			for _, b := range [][]byte{nil, {}} {
+				n, err := c.Read(b) // there is no data: it must not wait
+				require.NoError(t, err)
+				require.Zero(t, n)
+				n, err = c.Write(b)
+				require.NoError(t, err)
+				require.Zero(t, n)
+			}
+		}
+		nothing()
+		require.NoError(t, c.SetDeadline(time.Now().Add(time.Hour))) // now with the poller
+		nothing()
+		require.NoError(t, c.Close())
+		_, err := c.Read(nil)
+		require.ErrorIs(t, err, net.ErrClosed)
+		_, err = c.Write(nil)
+		require.ErrorIs(t, err, net.ErrClosed)
+	})
+}
+
+func TestEndOfFileStays(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		_, err := peer.Write([]byte("last"))
+		require.NoError(t, err)
+		require.NoError(t, peer.Close())
+		b, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Equal(t, "last", string(b))
+		for range 3 {
+			n, err := c.Read(make([]byte, 1))
+			require.Equal(t, io.EOF, err, "a bare io.EOF, as package net's")
+			require.Zero(t, n)
+		}
+	})
+}
+
+func TestIsConnectedUntilClose(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		require.True(t, c.IsConnected())
+		require.NoError(t, peer.Close())
+		_, err := c.Read(make([]byte, 1))
+		require.Equal(t, io.EOF, err)
+		require.True(t, c.IsConnected(), "a peer that has gone shows in Read, not here")
+		require.NoError(t, c.Close())
+		require.False(t, c.IsConnected())
+	})
+}
+
+// Everything at once, for the race detector.
+func TestAnyGoroutineMayCallAnything(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		go func() { _, _ = io.Copy(peer, peer) }()
+		b := make([]byte, 4096)
+		calls := []func() error{
+			func() error { _, err := c.Read(make([]byte, 4096)); return err },
+			func() error { _, err := c.Write(b); return err },
+			func() error { return c.SetDeadline(time.Now().Add(time.Millisecond)) },
+			func() error { return c.SetReadDeadline(time.Time{}) },
+			func() error { return c.SetWriteDeadline(time.Time{}) },
+			func() error { _ = c.LocalAddr().String(); _ = c.RemoteAddr().String(); return nil },
+			func() error { c.IsConnected(); c.Source(); return nil },
+			func() error { return c.SetKeepAlive(true) },
+			func() error { _, err := c.PeerCredentials(); return err },
+			func() error { _, err := c.ReadFrom(bytes.NewReader(b)); return err },
+			func() error {
+				raw, err := c.SyscallConn()
+				if err == nil {
+					err = raw.Control(func(uintptr) {})
+				}
+				return err
+			},
+			func() error { c.Detach(); return nil },
+		}
+		var wg sync.WaitGroup
+		var rounds atomic.Int64
+		for _, call := range calls {
+			for range 2 {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					for !errors.Is(c.SetLinger(-1), net.ErrClosed) {
+						_ = call()
+						if rounds.Add(1) == 3000 {
+							_ = c.Close()
+						}
+					}
+				}()
+			}
+		}
+		wg.Wait()
+		require.ErrorIs(t, c.Close(), net.ErrClosed)
 	})
 }

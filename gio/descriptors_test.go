@@ -52,8 +52,7 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 }
 
-// Other code holds every descriptor, a client waits, and nothing spins. That
-// GIO logs no warning either is G_DEBUG=fatal-warnings' business in the suite.
+// Other code holds every descriptor, a client waits, and nothing spins.
 func TestOutOfDescriptorsAcceptNeverSpins(t *testing.T) {
 	one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})

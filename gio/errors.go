@@ -33,6 +33,12 @@ type Error struct {
 // Error returns GIO's message.
 func (e *Error) Error() string { return e.Message }
 
+// The domains whose codes this package knows.
+const (
+	ioDomain  = "g-io-error-quark"
+	tlsDomain = "g-tls-error-quark"
+)
+
 // The values of GIOErrorEnum that have a counterpart in Go.
 const (
 	codeFailed             = 0
@@ -87,7 +93,10 @@ var ioErrors = map[int]error{
 
 // Unwrap returns Go's error for the same condition, or nil.
 func (e *Error) Unwrap() error {
-	if e.Domain != "g-io-error-quark" {
+	if e.Domain == tlsDomain {
+		return tlsSentinel(e.Code)
+	}
+	if e.Domain != ioDomain {
 		return nil
 	}
 	if err := ioErrors[e.Code]; err != nil {
@@ -118,6 +127,16 @@ func sameCode(a, b syscall.Errno) bool {
 
 // Timeout makes the error a timeout for net.Error.
 func (e *Error) Timeout() bool { return errors.Is(e.Unwrap(), os.ErrDeadlineExceeded) }
+
+// Temporary is true when the process or the system is out of something, such as
+// descriptors: http.Server then asks for the next client again, a little later.
+func (e *Error) Temporary() bool {
+	switch e.Unwrap() {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, os.ErrDeadlineExceeded:
+		return true
+	}
+	return false
+}
 
 // listenError says what was attempted, on what, and what GIO answered.
 func listenError(addr net.Addr, network string, err error) error {

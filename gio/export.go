@@ -20,12 +20,12 @@ func gsvGoIncoming(id, handler C.uint64_t, in *C.gsv_incoming) C.int {
 }
 
 //export gsvGoRun
-func gsvGoRun(id, handler C.uint64_t, in *C.gsv_incoming) C.int {
+func gsvGoRun(id, handler C.uint64_t, conn *C.GSocketConnection) C.int {
 	l := lookup(uint64(id))
 	if l == nil {
-		return resultChain
+		return 0
 	}
-	return C.int(l.run(uint64(handler), (*incoming)(in)))
+	return C.int(l.run(uint64(handler), unsafe.Pointer(conn)))
 }
 
 //export gsvGoRunEnded

@@ -187,5 +187,5 @@ func TestFailedListenLeavesNoDescriptor(t *testing.T) {
 		_, err = l.Listen("unix", filepath.Join(t.TempDir(), "missing", "s"))
 		require.ErrorIs(t, err, syscall.ENOENT)
 	}
-	require.Len(t, descriptors(), len(before))
+	require.LessOrEqual(t, len(descriptors()), len(before))
 }

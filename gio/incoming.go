@@ -1,7 +1,5 @@
 package gio
 
-import "unsafe"
-
 // incoming is one step of an emission of "incoming", on the loop's thread: the
 // handler with this id, or the class handler (0), which comes last. It returns
 // what the trampoline needs to know.
@@ -32,6 +30,9 @@ func (l *listener) incoming(id uint64, in *incoming) int {
 	}
 	if sc != nil {
 		l.decline(sc)
+	}
+	if l.kind == kindThreaded {
+		result |= l.willRun(in, result&resultKept != 0)
 	}
 	return result | resultChain
 }
@@ -145,11 +146,14 @@ func (l *listener) connClosed(c *conn) {
 // handled is called when a handler of Serve or run has returned.
 func (l *listener) handled() {
 	l.live.Lock()
-	defer l.live.Unlock()
 	l.live.handling--
 	if l.live.handling == 0 && l.live.idle != nil {
 		close(l.live.idle)
 		l.live.idle = nil
+	}
+	l.live.Unlock()
+	if l.ending.Load() {
+		l.forget() // Close may have been waiting for this one with that
 	}
 }
 
@@ -167,8 +171,12 @@ func (l *listener) idle() <-chan struct{} {
 	return l.live.idle
 }
 
-// closeLive closes every connection in the books but the detached ones.
+// closeLive closes every connection in the books but the detached ones. Those
+// of a plain listener belong to whoever called Accept.
 func (l *listener) closeLive() {
+	if l.kind == kindListener {
+		return
+	}
 	l.live.Lock()
 	var all []*conn
 	for c := l.live.first; c != nil; c = c.next {
@@ -251,68 +259,4 @@ func (l *listener) foreignActive() {
 			l.emitActive(active)
 		}
 	})
-}
-
-// running is a connection while "run" is emitted for it.
-type running struct {
-	sc   *SocketConnection
-	kept bool // a handler returned true and owns it
-}
-
-// run is one step of an emission of "run", on a thread of GIO's pool.
-func (l *listener) run(id uint64, in *incoming) int {
-	var f runFunc
-	what, at := "ServiceConfig.Run", l.cfgAt
-	if id != 0 {
-		h := l.handler(id)
-		if h == nil {
-			return 0
-		}
-		f, _ = h.fn.(runFunc)
-		what, at = "ConnectRun handler", h.at
-	} else {
-		f = l.cfg.Run
-	}
-	if f == nil {
-		return 0
-	}
-	result := 0
-	v, ok := l.runs.Load(in.pointer())
-	if !ok {
-		r := &running{sc: newConn(l, in)}
-		result = resultKept
-		l.runs.Store(in.pointer(), r)
-		if pause := l.track(r.sc.c, true); pause != 0 {
-			l.sync() // not in the loop's emission here
-		}
-		v = r
-	}
-	r := v.(*running)
-	if l.offer(incomingFunc(f), what, at, r.sc) {
-		r.kept = true
-		if !r.sc.c.detached.Load() {
-			r.sc.watchForgotten()
-		}
-		result |= resultHandled
-	}
-	return result
-}
-
-// runEnded is called on the worker's thread after the last handler.
-func (l *listener) runEnded(ptr unsafe.Pointer, full bool) {
-	if v, ok := l.runs.LoadAndDelete(ptr); ok {
-		r := v.(*running)
-		if !r.kept && !r.sc.c.detached.Load() {
-			r.sc.c.end(false)
-		}
-		l.handled()
-		l.forget()
-	}
-	if full {
-		_ = l.loop.Post(func() {
-			if !l.nativeClosed && !l.native.jobsFull() {
-				l.native.pause(0, pauseMaxThreads)
-			}
-		})
-	}
 }

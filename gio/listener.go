@@ -46,7 +46,8 @@ type listener struct {
 	log     *slog.Logger
 	native  native // methods on the loop's thread only
 	cfg     ServiceConfig
-	cfgAt   place // of New, for panics in cfg.Incoming
+	tls     *serverTLS // nil: plain
+	cfgAt   place      // of New, for panics in cfg.Incoming
 
 	wish    atomic.Bool // what the user last asked for
 	paused  atomic.Uint32
@@ -92,6 +93,9 @@ type listener struct {
 
 	runs sync.Map // *GSocketConnection -> *running, while "run" is emitted
 
+	lot     atomic.Pointer[parkingLot] // made when first needed
+	lotGone bool                       // under mu: Close has ended it
+
 	syncing  atomic.Bool   // a syncNow is posted and has not begun
 	ending   atomic.Bool   // Close has been called
 	closing  chan struct{} // the listening sockets are closed
@@ -131,6 +135,7 @@ func newListener(kind int, cfg ServiceConfig, maxThreads int) *listener {
 		loop:     cfg.Loop,
 		log:      cfg.Logger,
 		cfg:      cfg,
+		tls:      newServerTLS(cfg.TLS),
 		handlers: make(map[SignalHandle]*handler),
 		closing:  make(chan struct{}),
 		finished: make(chan struct{}),
@@ -214,17 +219,17 @@ func (l *listener) add(addr net.Addr, network string, v6only bool, source any) (
 	var got []net.Addr
 	err = l.call(func() error {
 		var err error
-		got, err = l.addLocked(addr, ref, func() error {
-			err := l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
+		got, err = l.addLocked(addr, ref, func() (added, error) {
+			got, err := l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
 			if path != "" && errors.Is(err, errAddrInUse) {
 				if err = replaceStale(path, err); err == nil {
-					err = l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
+					got, err = l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
 				}
 			}
 			if err == nil && path != "" {
 				l.remember(path)
 			}
-			return err
+			return got, err
 		})
 		return err
 	})
@@ -239,43 +244,57 @@ func (l *listener) add(addr net.Addr, network string, v6only bool, source any) (
 }
 
 func networkName(addr net.Addr, network string) string {
-	if network != "" || addr == nil {
+	if network != "" {
 		return network
+	}
+	switch addr.(type) { // a nil pointer inside has no Network method
+	case nil:
+		return ""
+	case *net.TCPAddr:
+		return "tcp"
+	case *net.UnixAddr:
+		return "unix"
 	}
 	return addr.Network()
 }
 
 // addLocked brackets one of GIO's add functions on the loop's thread and
-// returns the addresses that it brought.
-func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() error) ([]net.Addr, error) {
+// returns the addresses that it brought. A handler of "event" may add another
+// in the middle of it.
+func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (added, error)) ([]net.Addr, error) {
 	l.mu.Lock()
-	closed := l.socksClosed
+	closed, outer := l.socksClosed, l.binding
 	l.binding = addr
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.binding = outer
+		l.mu.Unlock()
+	}()
 	if closed {
 		return nil, l.closedError()
 	}
-	before := l.native.sockCount()
-	err := f()
-	var got []net.Addr
+	if l.tls != nil && l.tls.err != nil {
+		return nil, l.tls.err
+	}
+	new, err := f()
+	if err != nil {
+		return nil, err
+	}
+	got := make([]net.Addr, new.count)
 	hints := make([]net.Addr, l.native.sockCount())
 	if old := l.sockAddrs.Load(); old != nil {
 		copy(hints, *old)
 	}
-	for i := before; i < len(hints); i++ {
-		addr := l.native.sockAddr(i)
-		got = append(got, addr)
-		if fixed(addr) {
-			hints[i] = addr
+	for i := range got {
+		got[i] = l.native.sockAddr(new.first + i)
+		if fixed(got[i]) {
+			hints[new.first+i] = got[i]
 		}
 	}
 	l.sockAddrs.Store(&hints)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.binding = nil
-	if err != nil {
-		return nil, err
-	}
 	l.addrs = append(l.addrs, got...)
 	l.sources = append(l.sources, ref)
 	return got, nil
@@ -284,7 +303,10 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() error) ([]ne
 // addrOf is what connections accepted at the i-th socket have for their own
 // address, nil when that differs or is not known.
 func (l *listener) addrOf(i int) net.Addr {
-	if hints := l.sockAddrs.Load(); l != nil && hints != nil && i >= 0 && i < len(*hints) {
+	if l == nil { // of a client's connection or a pair
+		return nil
+	}
+	if hints := l.sockAddrs.Load(); hints != nil && i >= 0 && i < len(*hints) {
 		return (*hints)[i]
 	}
 	return nil
@@ -318,9 +340,9 @@ func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: int(port)}
 	ref := takeSource(source)
 	err := l.call(func() error {
-		_, err := l.addLocked(addr, ref, func() (err error) {
-			port, err = l.native.addInetPort(port, ref.ptr)
-			return err
+		_, err := l.addLocked(addr, ref, func() (got added, err error) {
+			port, got, err = l.native.addInetPort(port, ref.ptr)
+			return got, err
 		})
 		return err
 	})
@@ -339,9 +361,24 @@ func (l *SocketListener) SetBacklog(n int) {
 		n = defaultBacklog
 	}
 	_ = l.l.call(func() error {
-		l.l.native.setBacklog(n)
+		if !l.l.nativeClosed && l.l.native.backlog() != n {
+			l.l.native.setBacklog(n)
+		}
 		return nil
 	})
+}
+
+// Backlog is what SetBacklog or the configuration set, or other code that has
+// the GObject (the property "listen-backlog"). It waits for the loop; 0 after
+// Close.
+func (l *SocketListener) Backlog() (n int) {
+	_ = l.l.call(func() error {
+		if !l.l.nativeClosed {
+			n = l.l.native.backlog()
+		}
+		return nil
+	})
+	return n
 }
 
 // Addrs returns the addresses in the order in which they were added.

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/glibloop"
 )
 
 // TestMain wants everything back at the end of the suite that a test took:
@@ -84,6 +85,9 @@ func take() stock {
 func (before stock) compare() int {
 	var now stock
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		// What was closed on the default loop ends when that is iterated.
+		for glibloop.Default().MainContext().Iteration(false) {
+		}
 		runtime.GC()
 		now = take()
 		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors &&

@@ -17,6 +17,15 @@ typedef struct {
   GPollFD poll; /* watched by the guard source */
 } gsv_sock;
 
+/* One add under way. They nest: a handler of "event" may listen, too. */
+typedef struct gsv_add {
+  struct gsv_add *outer;
+  GPtrArray *pending; /* GSocket*: LISTENED, not yet known to GIO */
+  int v6only;
+  int mode;           /* of a Unix path, or -1; -errno when that failed */
+  unsigned first, count; /* the sockets that it brought */
+} gsv_add;
+
 struct gsv_state {
   uint64_t id;               /* Go's handle; 0 once closed: chain up only */
   GSocketListener *listener; /* the object that embeds this; no reference */
@@ -24,14 +33,12 @@ struct gsv_state {
   gboolean threaded;
   GMainContext *context;     /* one reference */
   GPtrArray *socks;          /* gsv_sock*: listening and known to GIO */
-  GPtrArray *pending;        /* GSocket*: LISTENED, its add not yet finished */
+  gsv_add foreign;           /* what others add to the GObject */
+  gsv_add *add;              /* the innermost add under way */
   int inert, inert_peer;     /* a socketpair: never readable, never hung up */
 
-  /* While an add is under way. */
-  int v6only;
-  int mode; /* of a Unix path, or -1 */
-
   int backlog;
+  int gio_backlog; /* GIO's own value, as we last knew it */
   gboolean closed;
   gboolean wish;    /* what the user last asked for */
   gboolean gactive; /* what GIO was last told */
@@ -76,5 +83,6 @@ gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
                         GObject *source);
 void gsv_after_decline (gsv_state *st);
 void gsv_job_started (gsv_state *st);
+void gsv_adopt_backlog (gsv_state *st);
 
 #endif

@@ -294,9 +294,11 @@ gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
   gboolean first = st->socks->len == 0;
   guint i;
 
-  for (i = 0; i < st->pending->len; i++)
-    gsv_commit (st, st->pending->pdata[i]);
-  g_ptr_array_set_size (st->pending, 0);
+  st->add->first = st->socks->len;
+  st->add->count = st->add->pending->len;
+  for (i = 0; i < st->add->pending->len; i++)
+    gsv_commit (st, st->add->pending->pdata[i]);
+  g_ptr_array_set_size (st->add->pending, 0);
 
   if (st->service == NULL)
     {

@@ -34,6 +34,11 @@ gsv_send (GSocket *socket, const void *buf, gsize n)
 void
 gsv_conn_close (GSocketConnection *connection, GSocket *socket)
 {
+  /* Would block this thread until the peer has closed: Close in Go has done
+   * what it asks for. */
+  if (G_IS_TCP_CONNECTION (connection))
+    g_tcp_connection_set_graceful_disconnect (G_TCP_CONNECTION (connection),
+                                              FALSE);
   /* Returns PENDING and closes nothing while other code marked the stream:
    * hence the socket as well. */
   g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);

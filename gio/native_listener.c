@@ -47,7 +47,7 @@ gsv_listened (gsv_state *st, GSocket *socket)
        * since 2.79 only; package net always does. */
       g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
     }
-  else if (st->mode >= 0)
+  else if (st->add->mode >= 0)
     {
       struct sockaddr_un un;
       socklen_t len = sizeof un;
@@ -60,8 +60,8 @@ gsv_listened (gsv_state *st, GSocket *socket)
         {
           char path[sizeof un.sun_path + 1] = { 0 };
           memcpy (path, un.sun_path, sizeof un.sun_path);
-          if (chmod (path, st->mode) != 0)
-            st->mode = -errno; /* the add reports it */
+          if (chmod (path, st->add->mode) != 0)
+            st->add->mode = -errno; /* the add reports it */
         }
     }
 }
@@ -100,11 +100,14 @@ gsv_sock_fd (gsv_state *st, int i)
 
 /* Stopping must never need a descriptor, so what it needs is had first. */
 static gboolean
-begin_add (gsv_state *st, gsv_error *err)
+begin_add (gsv_state *st, gsv_add *add, gsv_error *err)
 {
   int fd = -1;
   int pair[2];
 
+  add->outer = st->add;
+  add->pending = g_ptr_array_new_with_free_func (g_object_unref);
+  st->add = add;
   errno = 0;
   if (st->inert < 0
       && socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -129,22 +132,23 @@ begin_add (gsv_state *st, gsv_error *err)
 }
 
 static int
-finish_add (gsv_state *st, gboolean ok, gsv_error *err)
+finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 {
   if (err->sys_errno == 0)
     err->sys_errno = errno;
-  g_ptr_array_set_size (st->pending, 0);
-  if (ok && st->mode < -1)
+  st->add = add->outer;
+  g_ptr_array_unref (add->pending);
+  err->first = (int) add->first;
+  err->count = ok ? (int) add->count : 0;
+  if (ok && add->mode < -1)
     {
-      err->sys_errno = -st->mode;
+      err->sys_errno = -add->mode;
       err->error
-          = g_error_new (G_IO_ERROR, g_io_error_from_errno (-st->mode),
+          = g_error_new (G_IO_ERROR, g_io_error_from_errno (-add->mode),
                          "cannot set the mode of the path: %s",
-                         g_strerror (-st->mode));
+                         g_strerror (-add->mode));
       ok = FALSE;
     }
-  st->v6only = 0;
-  st->mode = -1;
   return ok;
 }
 
@@ -152,6 +156,7 @@ int
 gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
                  int mode, GObject *source, gsv_error *err)
 {
+  gsv_add add = { .v6only = v6only, .mode = mode };
   GSocketAddress *address;
   gboolean ok;
 
@@ -163,14 +168,12 @@ gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
                            "address family not supported");
       return FALSE;
     }
-  st->v6only = v6only;
-  st->mode = mode;
-  ok = begin_add (st, err)
+  ok = begin_add (st, &add, err)
        && g_socket_listener_add_address (st->listener, address,
                                          G_SOCKET_TYPE_STREAM,
                                          G_SOCKET_PROTOCOL_DEFAULT, source,
                                          NULL, &err->error);
-  ok = finish_add (st, ok, err);
+  ok = finish_add (st, &add, ok, err);
   g_object_unref (address);
   return ok;
 }
@@ -179,15 +182,17 @@ gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
 int
 gsv_add_inet_port (gsv_state *st, int port, GObject *source, gsv_error *err)
 {
-  if (!begin_add (st, err))
-    return 0;
-  if (port == 0)
+  gsv_add add = { .mode = -1 };
+
+  if (!begin_add (st, &add, err))
+    port = 0;
+  else if (port == 0)
     port = g_socket_listener_add_any_inet_port (st->listener, source,
                                                 &err->error);
   else if (!g_socket_listener_add_inet_port (st->listener, port, source,
                                              &err->error))
     port = 0;
-  return finish_add (st, port != 0, err) ? port : 0;
+  return finish_add (st, &add, port != 0, err) ? port : 0;
 }
 
 /* Takes the descriptor over, also on failure. */
@@ -195,6 +200,7 @@ int
 gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
 {
   GSocket *socket = g_socket_new_from_fd (fd, &err->error);
+  gsv_add add = { .mode = -1 };
   gboolean ok;
 
   if (socket == NULL)
@@ -203,11 +209,12 @@ gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
       close (fd);
       return FALSE;
     }
-  g_ptr_array_add (st->pending, g_object_ref (socket));
-  ok = begin_add (st, err)
+  ok = begin_add (st, &add, err);
+  g_ptr_array_add (add.pending, g_object_ref (socket));
+  ok = ok
        && g_socket_listener_add_socket (st->listener, socket, source,
                                         &err->error);
-  ok = finish_add (st, ok, err);
+  ok = finish_add (st, &add, ok, err);
   g_object_unref (socket);
   return ok;
 }
@@ -219,15 +226,32 @@ gsv_set_backlog (gsv_state *st, int backlog)
 
   st->backlog = backlog;
   if (st->socks->len == 0)
-    g_socket_listener_set_backlog (st->listener, backlog);
+    {
+      g_socket_listener_set_backlog (st->listener, backlog);
+      st->gio_backlog = backlog;
+    }
   for (i = 0; i < st->socks->len; i++)
     /* GIO refuses this on a socket that listens; the kernel takes it. */
     listen (gsv_sock_fd (st, (int) i), backlog);
+  /* GIO's function tells nobody. */
+  g_object_notify (G_OBJECT (st->listener), "listen-backlog");
+}
+
+/* Others may have set it, by the property or by GIO's function. */
+void
+gsv_adopt_backlog (gsv_state *st)
+{
+  int backlog;
+
+  g_object_get (st->listener, "listen-backlog", &backlog, NULL);
+  if (backlog != st->gio_backlog)
+    st->backlog = st->gio_backlog = backlog;
 }
 
 int
 gsv_get_backlog (gsv_state *st)
 {
+  gsv_adopt_backlog (st);
   return st->backlog;
 }
 
@@ -235,6 +259,7 @@ gsv_get_backlog (gsv_state *st)
  * need one more iteration for its callback, so three are counted. */
 typedef struct {
   GSocketListener *listener;
+  gsv_state *st; /* inside the listener */
   int left;
   uint64_t id;
 } finisher;
@@ -247,6 +272,9 @@ finish (gpointer data)
 
   if (--f->left > 0)
     return G_SOURCE_CONTINUE;
+  /* A context has a descriptor; others may hold the object for good. */
+  g_main_context_unref (f->st->context);
+  f->st->context = NULL;
   g_object_unref (f->listener);
   f->listener = NULL;
   gsvGoFinished (id);
@@ -287,14 +315,23 @@ gsv_close (gsv_state *st)
         close (s->placeholder);
       s->placeholder = -1;
     }
+  /* Not with the object, which others may hold for good. */
+  if (st->inert >= 0)
+    {
+      close (st->inert);
+      close (st->inert_peer);
+      st->inert = st->inert_peer = -1;
+    }
   g_socket_listener_close (st->listener);
   if (st->id == 0)
     return;
   f = g_new0 (finisher, 1);
   f->listener = st->listener;
+  f->st = st;
   f->left = 3;
   f->id = st->id;
-  st->id = 0;
+  /* Atomic for the threads of a threaded service. */
+  __atomic_store_n (&st->id, 0, __ATOMIC_RELEASE);
   source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, finish, f, finisher_free);

@@ -82,9 +82,10 @@ state_init (gsv_state *st, gpointer self)
 {
   st->listener = self;
   st->socks = g_ptr_array_new_with_free_func (gsv_sock_free);
-  st->pending = g_ptr_array_new_with_free_func (g_object_unref);
+  st->foreign.pending = g_ptr_array_new_with_free_func (g_object_unref);
+  st->foreign.mode = -1;
+  st->add = &st->foreign;
   st->inert = st->inert_peer = -1;
-  st->mode = -1;
   st->lane_budget = -1;
   st->cancel = g_cancellable_new ();
   g_mutex_init (&st->jobs_lock);
@@ -95,7 +96,7 @@ state_finalize (gsv_state *st)
 {
   gsv_stop_sources (st);
   g_ptr_array_unref (st->socks);
-  g_ptr_array_unref (st->pending);
+  g_ptr_array_unref (st->foreign.pending);
   if (st->inert >= 0)
     close (st->inert);
   if (st->inert_peer >= 0)
@@ -111,14 +112,17 @@ state_finalize (gsv_state *st)
 static void
 on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
 {
-  if (event == G_SOCKET_LISTENER_BINDING && st->v6only)
+  if (event == G_SOCKET_LISTENER_BINDING && st->add->v6only)
     g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, NULL);
   else if (event == G_SOCKET_LISTENER_LISTENING && st->backlog > 0)
-    /* Works also once other sockets listen, where GIO's set_backlog is
-     * refused with a critical for each of them. */
-    g_socket_set_listen_backlog (socket, st->backlog);
+    {
+      gsv_adopt_backlog (st);
+      /* Works also once other sockets listen, where GIO's set_backlog is
+       * refused with a critical for each of them. */
+      g_socket_set_listen_backlog (socket, st->backlog);
+    }
   else if (event == G_SOCKET_LISTENER_LISTENED)
-    g_ptr_array_add (st->pending, g_object_ref (socket));
+    g_ptr_array_add (st->add->pending, g_object_ref (socket));
   if (event == G_SOCKET_LISTENER_LISTENING)
     gsv_listened (st, socket);
 }
@@ -233,7 +237,7 @@ threaded_incoming (GSocketService *service, GSocketConnection *connection,
   gboolean handled;
 
   if (st->id == 0)
-    return parent->incoming (service, connection, source);
+    return FALSE; /* a handler has closed the service: nobody is to run */
   gsv_enter_emission (st);
   if (!st->unsettled && gsv_lane_push (st, connection, source))
     r = GSV_HANDLED;
@@ -286,20 +290,12 @@ threaded_run (GThreadedSocketService *service, GSocketConnection *connection,
   gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
   GThreadedSocketServiceClass *parent
       = PARENT (GThreadedSocketServiceClass, glibserve_threaded_socket_service);
-  gsv_incoming in;
-  int r = GSV_CHAIN;
+  /* A thread of the pool: the loop's may be closing the service. */
+  uint64_t id = __atomic_load_n (&st->id, __ATOMIC_ACQUIRE);
 
-  if (st->id != 0)
-    {
-      gsv_fill (st, &in, connection, source);
-      g_object_ref (connection);
-      r = gsvGoRun (st->id, 0, &in);
-      if (!(r & GSV_KEPT))
-        g_object_unref (connection);
-    }
-  if (!(r & GSV_HANDLED) && parent->run != NULL)
-    return parent->run (service, connection, source);
-  return (r & GSV_HANDLED) != 0;
+  if (id != 0 && (gsvGoRun (id, 0, connection) & GSV_HANDLED))
+    return TRUE;
+  return parent->run != NULL && parent->run (service, connection, source);
 }
 
 static void
@@ -349,16 +345,8 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection,
         GObject *source, gpointer data)
 {
   closure_data *c = data;
-  gsv_state *st = c->st;
-  gsv_incoming in;
-  int r;
 
-  gsv_fill (st, &in, connection, source);
-  g_object_ref (connection);
-  r = gsvGoRun (c->id, c->handler, &in);
-  if (!(r & GSV_KEPT))
-    g_object_unref (connection);
-  return (r & GSV_HANDLED) != 0;
+  return (gsvGoRun (c->id, c->handler, connection) & GSV_HANDLED) != 0;
 }
 
 static void
@@ -384,7 +372,9 @@ static void
 on_notify_backlog (GObject *object, GParamSpec *pspec, gpointer data)
 {
   closure_data *c = data;
-  gsvGoNotify (c->id, c->handler);
+
+  if (c->st->id != 0)
+    gsvGoNotify (c->id, c->handler);
 }
 
 unsigned long
@@ -474,7 +464,7 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog,
   st->id = id;
   st->context = g_main_context_ref (context);
   st->wish = st->gactive = st->service != NULL && active;
-  st->backlog = backlog;
+  st->backlog = st->gio_backlog = backlog;
   g_socket_listener_set_backlog (st->listener, backlog);
   if (st->service != NULL)
     g_signal_connect (st->listener, "notify::active",

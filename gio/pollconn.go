@@ -14,9 +14,11 @@ import (
 // pollState is a connection's place with Go's network poller. It is taken only
 // when somebody has to wait or sets a deadline.
 type pollState struct {
-	mu   sync.Mutex // serialises registering and closing
-	done bool       // under mu: closed, never register again
-	file atomic.Pointer[polled]
+	mu     sync.Mutex    // serialises registering and closing
+	done   bool          // under mu: closed, never register again
+	parks  uint8         // under mu: how often Read has waited in the parking lot
+	parked chan struct{} // under mu: where it waits now, or nil
+	file   atomic.Pointer[polled]
 }
 
 // polled is a duplicate of the socket's descriptor, for waiting only: closing
@@ -66,6 +68,9 @@ func (c *conn) register() (*polled, error) {
 	p := &polled{file: f, raw: raw}
 	p.rd.try, p.wr.try = p.tryRead, p.tryWrite
 	c.poll.file.Store(p)
+	if c.poll.parked != nil {
+		wake(c.poll.parked) // deadlines are the poller's: wait there
+	}
 	return p, nil
 }
 
@@ -80,9 +85,15 @@ func dupCloexec(fd int) (int, error) {
 // close wakes the waiters and lets nobody register any more.
 func (s *pollState) close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.done = true
-	if p := s.file.Load(); p != nil {
+	if s.parked != nil {
+		wake(s.parked)
+	}
+	p := s.file.Load()
+	s.mu.Unlock()
+	if p != nil {
+		// Not under mu: it waits for who is inside a RawConn's function, and
+		// that may be about to take mu.
 		_ = p.file.Close()
 	}
 }
@@ -142,6 +153,14 @@ func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
 		if p, err = c.register(); err != nil {
 			return c.opError("set", err)
 		}
+	}
+	c.tls.Load().setDeadline(t, rd, wr)
+	// With closed looked at under the lock, no deadline outlives the one by
+	// which a graceful Close wakes the waiters.
+	c.poll.mu.Lock()
+	defer c.poll.mu.Unlock()
+	if c.closed.Load() {
+		return c.opError("set", net.ErrClosed)
 	}
 	var err error
 	switch {
@@ -232,9 +251,9 @@ func (sc *SocketConnection) ReadFrom(r io.Reader) (int64, error) {
 	src := r
 	lr, limited := r.(*io.LimitedReader)
 	if limited {
-		src, remain = lr.R, lr.N
+		src, remain = lr.R, max(lr.N, 0) // less than 0 is no more than 0
 	}
-	if f, ok := src.(*os.File); ok {
+	if f, ok := src.(*os.File); ok && sc.c.tls.Load() == nil {
 		if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
 			n, handled, err := sc.sendFile(f, remain)
 			if limited {

@@ -25,6 +25,7 @@ type serving struct {
 	at     place
 	ctx    context.Context // of all its handlers
 	cancel context.CancelCauseFunc
+	over   chan struct{} // no further handler begins
 
 	mu    sync.Mutex // protects what follows
 	idle  []chan *SocketConnection
@@ -47,7 +48,7 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 		return errors.New("gio: Serve with a nil handler")
 	}
 	l := s.l
-	sv := &serving{l: l, h: h, at: caller()}
+	sv := &serving{l: l, h: h, at: caller(), over: make(chan struct{})}
 	l.mu.Lock()
 	if l.socksClosed {
 		l.mu.Unlock()
@@ -153,7 +154,19 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 			_ = sc.Close()
 		}
 	}
+	close(sv.over)
 	l.sync()
+}
+
+// waitServe waits until Serve, if it is in progress, begins no more handlers.
+// The listening sockets are closed. Not for the loop's thread.
+func (l *listener) waitServe() {
+	l.mu.Lock()
+	sv := l.pull.serve
+	l.mu.Unlock()
+	if sv != nil {
+		<-sv.over
+	}
 }
 
 // maxIdle bounds the goroutines that wait for a next connection: a new one
@@ -269,6 +282,7 @@ func (s *SocketService) Conns(ctx context.Context) iter.Seq2[*SocketConnection, 
 func (s *SocketService) Shutdown(ctx context.Context) error {
 	l := s.l
 	err := l.closeSockets()
+	l.waitServe()
 	if idle := l.idle(); idle != nil {
 		select {
 		case <-idle:

@@ -29,6 +29,10 @@ type ServiceConfig struct {
 	// is set before anybody can connect. 0: as the umask leaves it.
 	UnixMode os.FileMode
 
+	// TLS has the connections speak TLS by GIO's own backend; see TLSConfig. A
+	// certificate that cannot be read is an error of Listen and the Add methods.
+	TLS *TLSConfig
+
 	// Incoming overrides the class handler of "incoming" (do_incoming of a
 	// subclass in C): it is asked after all connected handlers, on the loop's
 	// thread, and must return at once. See ConnectIncoming for ownership.

@@ -36,12 +36,7 @@ func takeSource(v any) sourceRef {
 	if v == nil {
 		return sourceRef{}
 	}
-	if o, ok := v.(coreglib.Objector); ok {
-		base := coreglib.BaseObject(o)
-		if base == nil {
-			return sourceRef{}
-		}
-		native := base.Native()
+	if native := gobjectOf(v); native != 0 {
 		ptr := *(*unsafe.Pointer)(unsafe.Pointer(&native)) // C memory: nothing moves
 		objectRef(ptr)
 		sources.mu.Lock()
@@ -60,6 +55,22 @@ func takeSource(v any) sourceRef {
 	id := sources.next.Add(1)
 	sources.byID.Store(id, v)
 	return sourceRef{ptr: newSource(id), id: id}
+}
+
+// gobjectOf is the GObject of a gotk4 object, 0 for anything else. A nil
+// pointer, or a struct around one, has the methods and no object: calling them
+// panics, and the value is a plain one.
+func gobjectOf(v any) (native uintptr) {
+	o, ok := v.(coreglib.Objector)
+	if !ok {
+		return 0
+	}
+	defer func() {
+		if recover() != nil {
+			native = 0
+		}
+	}()
+	return coreglib.BaseObject(o).Native()
 }
 
 // release gives up our reference and, for a gotk4 object, its place in the

@@ -9,6 +9,7 @@ import (
 // the same at a fraction of the cost.
 type ThreadedSocketService struct {
 	SocketService
+	maxThreads int // immutable
 }
 
 // defaultMaxThreads is that of the property "max-threads".
@@ -21,10 +22,15 @@ func NewThreadedSocketService(maxThreads int, cfg *ServiceConfig) *ThreadedSocke
 	if maxThreads == 0 {
 		maxThreads = defaultMaxThreads
 	}
-	return &ThreadedSocketService{SocketService{SocketListener{
-		newService(kindThreaded, cfg, maxThreads, caller()),
-	}}}
+	l := newService(kindThreaded, cfg, maxThreads, caller())
+	return &ThreadedSocketService{SocketService{SocketListener{l}}, maxThreads}
 }
+
+// MaxThreads is how many "run" handlers may be in progress at a time, -1 for
+// any number. The GObject's own property "max-threads" is always -1: at a limit
+// GIO stops and starts the service by itself, and so loses its loop or the
+// user's Stop; this package counts instead.
+func (t *ThreadedSocketService) MaxThreads() int { return t.maxThreads }
 
 // ConnectRun connects f to the signal "run": it is called on a thread of GIO's
 // pool for each client that no handler of "incoming", nor Serve, Conns or

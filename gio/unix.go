@@ -1,20 +1,275 @@
 package gio
 
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+)
+
 // Credentials identify the process at the other end of a Unix socket, as the
-// kernel recorded them when it connected.
+// kernel recorded or checked them.
 type Credentials struct {
 	PID int
 	UID int
 	GID int
 }
 
-// PeerCredentials returns who is at the other end of a Unix socket
-// (g_socket_get_credentials). On a TCP connection it is an error.
+// ErrNoFile is what ReceiveFile returns when the peer's next byte came without
+// a file: SendFile was not what it did. The byte is still there for Read.
+var ErrNoFile = errors.New("gio: the peer sent data, not a file")
+
+// PeerCredentials returns who was at the other end of a Unix socket when it
+// connected (g_socket_get_credentials). It does not block. On a TCP connection
+// it is an error.
 func (sc *SocketConnection) PeerCredentials() (*Credentials, error) {
 	var cred *Credentials
 	err := sc.use("credentials", func(n nativeConn) (err error) {
+		if err := sc.c.needUnix(); err != nil {
+			return err // the kernel would answer with nobody
+		}
 		cred, err = n.credentials()
 		return err
 	})
 	return cred, err
+}
+
+// SendFile passes a descriptor of f to the peer of a Unix socket, in the form of
+// g_unix_connection_send_fd: a zero byte that carries it. The peer takes it by
+// ReceiveFile, g_unix_connection_receive_fd or recvmsg(2). f stays the caller's
+// and may be closed when SendFile returns; position and status flags are shared
+// with the peer's.
+//
+// It is for any goroutine, waits its turn among Writes and blocks like one, as
+// long as the write deadline allows. On a TCP connection it is
+// syscall.EOPNOTSUPP.
+func (sc *SocketConnection) SendFile(f *os.File) error {
+	const op = "send file"
+	c := sc.c
+	defer runtime.KeepAlive(sc)
+	if f == nil {
+		return c.opError(op, os.ErrInvalid)
+	}
+	if err := c.needUnix(); err != nil {
+		return c.opError(op, err)
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return c.opError(op, err)
+	}
+	var m message
+	var merr error
+	if err := raw.Control(func(fd uintptr) { m, merr = newFDMessage(int(fd)) }); err != nil {
+		return c.opError(op, os.ErrClosed) // the one reason, and os does not export it
+	}
+	if merr != nil {
+		return c.opError(op, merr)
+	}
+	defer m.unref()
+	return c.sendMessage(op, m)
+}
+
+// ReceiveFile takes a file that the peer of a Unix socket passed by SendFile or
+// g_unix_connection_send_fd (g_unix_connection_receive_fd). The file is the
+// caller's to Close and is not inherited by programs that this one runs.
+//
+// It is for any goroutine, waits its turn among Reads and blocks like one, as
+// long as the read deadline allows. io.EOF means that the peer has closed,
+// ErrNoFile that it sent data instead, which then is still there to Read; when
+// it sent several files at once, all are closed and the error says so. When the
+// process has no descriptor left, the error is syscall.EMFILE and the file
+// stays for a later call. On a TCP connection it is syscall.EOPNOTSUPP.
+//
+// A Read that reaches the byte of a file takes the byte and drops the file.
+func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
+	const op = "receive file"
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.hasUnread {
+		return nil, c.opError(op, ErrNoFile)
+	}
+	r, err := c.receiveLocked(op, wantFD)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.fd >= 0:
+		return os.NewFile(uintptr(r.fd), "received from "+c.remoteAddr().String()), nil
+	case r.nfds > 1:
+		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.nfds))
+	case r.lost:
+		return nil, c.opError(op, withMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
+	case !r.plain:
+		c.unread, c.hasUnread = r.byte, true
+	}
+	return nil, c.opError(op, ErrNoFile)
+}
+
+// SendCredentials tells the peer of a Unix socket who this process is, in the
+// form of g_unix_connection_send_credentials: a zero byte with the credentials,
+// which the kernel checks. It is for any goroutine, waits its turn among Writes
+// and blocks like one, as long as the write deadline allows. On a TCP
+// connection it is syscall.EOPNOTSUPP.
+func (sc *SocketConnection) SendCredentials() error {
+	const op = "send credentials"
+	defer runtime.KeepAlive(sc)
+	if err := sc.c.needUnix(); err != nil {
+		return sc.c.opError(op, err)
+	}
+	m := newCredentialsMessage()
+	defer m.unref()
+	return sc.c.sendMessage(op, m)
+}
+
+// ReceiveCredentials takes the byte that the peer of a Unix socket sent by
+// SendCredentials or g_unix_connection_send_credentials, and returns who sent
+// it (g_unix_connection_receive_credentials). For a byte without credentials it
+// is PeerCredentials: who connected.
+//
+// It is for any goroutine, waits its turn among Reads and blocks like one, as
+// long as the read deadline allows. io.EOF means that the peer has closed. On a
+// TCP connection it is syscall.EOPNOTSUPP.
+func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
+	const op = "receive credentials"
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if err := c.needUnix(); err != nil {
+		return nil, c.opError(op, err)
+	}
+	if c.closed.Load() {
+		return nil, c.opError(op, net.ErrClosed)
+	}
+	if c.hasUnread {
+		c.hasUnread = false
+		return c.native.credentials()
+	}
+	// The kernel attaches them only to those who ask.
+	was, err := c.native.option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
+	if err == nil && was == 0 {
+		err = c.native.setOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
+		defer func() { _ = c.native.setOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
+	}
+	if err != nil {
+		return nil, c.opError(op, c.errnoError("SO_PASSCRED", err.(syscall.Errno)))
+	}
+	r, err := c.receiveLocked(op, wantCredentials)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.nfds > 0:
+		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.nfds))
+	case r.credentials == nil || r.credentials.PID == 0:
+		// No process has the id 0: the byte was sent without.
+		cred, err := c.native.credentials()
+		if err != nil {
+			return nil, c.opError(op, err)
+		}
+		return cred, nil
+	}
+	return r.credentials, nil
+}
+
+// needUnix is the clear error of what only Unix sockets can do.
+func (c *conn) needUnix() error {
+	if c.tls.Load() != nil {
+		return withMessage(syscall.EOPNOTSUPP, "a TLS connection carries no files or credentials")
+	}
+	if c.family == syscall.AF_UNIX {
+		return nil
+	}
+	return withMessage(syscall.EOPNOTSUPP, "not a Unix socket: only those carry files and credentials")
+}
+
+// sendMessage waits like Write until the kernel has taken the message.
+func (c *conn) sendMessage(op string, m message) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return c.opError(op, net.ErrClosed)
+	}
+	var errno syscall.Errno
+	try := func(uintptr) bool {
+		errno = c.native.sendMessage(m)
+		return errno != syscall.EAGAIN
+	}
+	if c.poll.file.Load() != nil || !try(0) { // a deadline counts before trying
+		p, err := c.register()
+		if err == nil {
+			err = p.raw.Write(try)
+		}
+		if err != nil {
+			return c.opError(op, c.pollError(err))
+		}
+	}
+	if errno != 0 {
+		return c.opError(op, c.errnoError("sendmsg", errno))
+	}
+	return nil
+}
+
+// receiveLocked waits like Read for one byte and what comes with it. The caller
+// holds rmu and life.
+func (c *conn) receiveLocked(op string, want int) (r received, err error) {
+	if err := c.needUnix(); err != nil {
+		return r, c.opError(op, err)
+	}
+	if c.closed.Load() {
+		return r, c.opError(op, net.ErrClosed)
+	}
+	var n int
+	var errno syscall.Errno
+	try := func(uintptr) bool {
+		r, n, errno = c.native.receiveMessage(want)
+		return errno != syscall.EAGAIN
+	}
+	if c.poll.file.Load() != nil || !try(0) {
+		p, err := c.register()
+		if err == nil {
+			err = p.raw.Read(try)
+		}
+		if err != nil {
+			return r, c.opError(op, c.pollError(err))
+		}
+	}
+	switch {
+	case errno != 0:
+		return r, c.opError(op, c.errnoError("recvmsg", errno))
+	case n == 0:
+		return r, io.EOF
+	}
+	return r, nil
+}
+
+// SocketPair returns the two ends of a connection without a name (socketpair(2),
+// and GUnixConnections around it): to hand one to another process, to GIO code,
+// or to a test. Both addresses are the unnamed one, "@" as package net writes
+// it. Each end is the caller's to Close.
+func SocketPair() (a, b *SocketConnection, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
+	}
+	if a, err = connFromFD(fds[0]); err != nil {
+		_ = syscall.Close(fds[1])
+		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+	}
+	if b, err = connFromFD(fds[1]); err != nil {
+		_ = a.Close()
+		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+	}
+	a.watchForgotten()
+	b.watchForgotten()
+	return a, b, nil
 }

@@ -25,9 +25,10 @@ const (
 
 // window is the time that is measured.
 type window struct {
-	phase atomic.Int32
-	once  sync.Once
-	abort chan struct{} // closed by a worker that sees no sense in going on
+	phase    atomic.Int32
+	answered atomic.Int64 // connections that the server has answered on
+	once     sync.Once
+	abort    chan struct{} // closed by a worker that sees no sense in going on
 }
 
 func newWindow() *window { return &window{abort: make(chan struct{})} }

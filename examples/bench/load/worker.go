@@ -211,6 +211,7 @@ func (w *worker) serve(c *conn) {
 	}
 	c.served = true
 	w.ready++
+	w.win.answered.Add(1)
 	if w.ready == len(w.conns) && w.onReady != nil {
 		w.onReady()
 		return

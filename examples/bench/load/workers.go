@@ -14,8 +14,13 @@ import (
 	"github.com/glibserve/glibserve/examples/bench/internal/report"
 )
 
-// readyTime is how long it may take until all connections have been answered.
-const readyTime = 30 * time.Second
+// It may take a minute to open thousands of connections: GIO polls all of
+// them for each that it accepts. A server that answers nobody any more has
+// stalled.
+const (
+	readyTime = 3 * time.Minute
+	stallTime = 15 * time.Second
+)
 
 // crew is the workers of one measurement.
 type crew struct {
@@ -65,17 +70,25 @@ func (c *crew) waitReady(ctx context.Context) error {
 		c.ready.Wait()
 		close(ready)
 	}()
-	timer := time.NewTimer(readyTime)
-	defer timer.Stop()
-	select {
-	case <-ready:
-		return nil
-	case <-c.win.abort:
-		return errTooMany
-	case <-timer.C:
-		return fmt.Errorf("the server has not answered on every connection in %s", readyTime)
-	case <-ctx.Done():
-		return ctx.Err()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	began, answered, changed := time.Now(), int64(0), time.Now()
+	for {
+		select {
+		case <-ready:
+			return nil
+		case <-c.win.abort:
+			return errTooMany
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-ticker.C:
+			if n := c.win.answered.Load(); n != answered {
+				answered, changed = n, now
+			}
+			if now.Sub(changed) > stallTime || now.Sub(began) > readyTime {
+				return fmt.Errorf("the server answered on %d connections, and on no other in %s", answered, now.Sub(changed).Round(time.Second))
+			}
+		}
 	}
 }
 

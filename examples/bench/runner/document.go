@@ -27,7 +27,8 @@ func (b *bench) document(machine string) string {
 		}
 	}
 	s.WriteString(`
-The load comes from one other process on the same machine, so operations a second depend on what the two leave
+All of them have TCP_NODELAY, no keep-alive probes, and for each connection a buffer of 1 KiB, or 64 KiB once its
+reads fill that. The load comes from one other process on the same machine, so operations a second depend on what the two leave
 each other; the server's CPU time for each operation, from the operating system, does so the least.
 Ratios are of our median to the peer's: above 1 is better for rates, below 1 for everything else. The spread is
 from the lowest round to the highest, as a part of the median, of the peer where it is widest.

@@ -114,7 +114,7 @@ func prepare(o *options, stderr io.Writer) (*bench, error) {
 		}
 	}
 	var err error
-	if b.works, err = chooseWorks(o.only, allWorks(o.idle, hasLoops(o.bin))); err != nil {
+	if b.works, err = chooseWorks(o.only, allWorks(o.idle, o.plan || hasLoops(o.bin))); err != nil {
 		return nil, err
 	}
 	b.peers, err = choosePeers(o.peers)

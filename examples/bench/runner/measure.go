@@ -19,7 +19,7 @@ import (
 
 // patience is how long a measurement may take beyond its own time. The load
 // generator has limits of its own below this.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // measure starts a fresh server, puts the work on it and ends it.
 func (b *bench) measure(ctx context.Context, w *work, peer string) (*report.Report, error) {

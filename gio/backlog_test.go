@@ -1,0 +1,76 @@
+package gio_test
+
+import (
+	"net"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio"
+)
+
+// backlogOf asks the kernel: for a listening socket, tcp_info has it in the
+// place of the packets that were selectively acknowledged.
+func backlogOf(t testing.TB, addr net.Addr) int {
+	t.Helper()
+	fds := listening(t, addr)
+	require.NotEmpty(t, fds)
+	var info [256]byte
+	n := uint32(len(info))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fds[0]), syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&n)), 0)
+	require.Zero(t, errno)
+	const sacked = 8 + 5*4 // tcpi_sacked
+	return int(*(*uint32)(unsafe.Pointer(&info[sacked])))
+}
+
+func TestBacklogIs128UnlessConfigured(t *testing.T) {
+	for configured, want := range map[int]int{0: 128, -1: 128, 7: 7, 300: 300} {
+		l := gio.NewSocketListener(&gio.ListenerConfig{Backlog: configured})
+		defer l.Close()
+		require.Equal(t, want, backlogOf(t, loopback(t, l, nil)))
+		svc := gio.NewSocketService(&gio.ServiceConfig{Backlog: configured})
+		defer svc.Close()
+		require.Equal(t, want, backlogOf(t, loopback(t, &svc.SocketListener, nil)))
+	}
+}
+
+func TestSetBacklogBeforeListening(t *testing.T) {
+	l := gio.NewSocketListener(nil)
+	defer l.Close()
+	l.SetBacklog(33)
+	require.Equal(t, 33, backlogOf(t, loopback(t, l, nil)))
+	port, err := l.AddAnyInetPort(nil)
+	require.NoError(t, err)
+	require.Equal(t, 33, backlogOf(t, &net.TCPAddr{Port: int(port)}))
+}
+
+// GIO's own set_backlog has no effect then, but for a critical.
+func TestSetBacklogAfterListening(t *testing.T) {
+	l := gio.NewSocketListener(nil)
+	defer l.Close()
+	one, two := loopback(t, l, nil), loopback(t, l, nil)
+	_, err := l.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	require.NoError(t, err)
+	l.SetBacklog(44)
+	require.Equal(t, 44, backlogOf(t, one))
+	require.Equal(t, 44, backlogOf(t, two))
+	require.Equal(t, 44, backlogOf(t, loopback(t, l, nil)), "those to come as well")
+	l.SetBacklog(0)
+	require.Equal(t, 128, backlogOf(t, one), "the default again")
+	requireServed(t, l, one)
+}
+
+func TestSetBacklogWhileStopped(t *testing.T) {
+	svc, addr := newService(t, nil)
+	serve(t, svc, echo)
+	svc.Stop()
+	svc.SetBacklog(55)
+	require.Equal(t, 55, backlogOf(t, addr))
+	svc.Start()
+	say(t, dial(t, addr), "hello")
+	require.Equal(t, 55, backlogOf(t, addr))
+}

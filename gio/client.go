@@ -1,0 +1,370 @@
+package gio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// ClientConfig configures a SocketClient. Nil and the zero value are good. What
+// is wrong with it, every dial reports.
+type ClientConfig struct {
+	// Loop is what GIO connects on; nil is one that all such clients share and
+	// that ends with the last of them. Somebody has to iterate it.
+	Loop *glibloop.Loop
+
+	// Timeout bounds a whole dial, from the first lookup to the last handshake,
+	// as net.Dialer's does; 0 is none. GSocketClient:timeout is set to it as
+	// well, in whole seconds, for those who use Gotk4. It does not bound what
+	// is read and written later: deadlines do.
+	Timeout time.Duration
+
+	// Network is "tcp4" or "tcp6" to connect over that family alone, whatever a
+	// name has addresses for (GSocketClient:family); "" and "tcp" are both.
+	Network string
+
+	// LocalAddr is what sockets are bound to first: a *net.TCPAddr with an IP
+	// address, which also decides the family, or for the network "unix" a
+	// *net.UnixAddr (GSocketClient:local-address).
+	LocalAddr net.Addr
+
+	// DisableProxy connects directly (GSocketClient:enable-proxy). Otherwise GIO
+	// asks the proxy resolver, which by default knows the desktop's settings,
+	// and does the handshake with a SOCKS or HTTP proxy itself; the remote
+	// address of the connection is then the proxy's.
+	DisableProxy bool
+
+	// Proxy is the URI of the proxy for everything, such as
+	// "socks5://127.0.0.1:1080" (GSimpleProxyResolver); "" is the default.
+	Proxy string
+
+	// ProxyResolver decides instead of the default one and of Proxy
+	// (GSocketClient:proxy-resolver). The client takes a reference.
+	ProxyResolver gotkgio.ProxyResolverer
+
+	// TLS has the connections speak TLS by GIO (GSocketClient:tls and
+	// GSocketClient:tls-validation-flags); nil is plain. The server's
+	// certificate must be for the host that was asked for, after
+	// ConnectToService for the domain. The dial ends with the handshake, which
+	// comes after ClientComplete.
+	TLS *ClientTLSConfig
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// SocketClient makes connections; it wraps GSocketClient. Its methods are for
+// any goroutine but the one that iterates the loop: those that connect wait for
+// that loop. GIO resolves names and, for one with several addresses, tries them
+// side by side (RFC 8305).
+//
+// The connections are the caller's, and independent of the client. Close gives
+// up the client itself; one that is dropped is closed by the garbage collector,
+// unless a handler of its events refers to it.
+type SocketClient struct {
+	c *client
+}
+
+// client is the state of a SocketClient, apart from it so that the registry
+// does not keep a forgotten one alive.
+type client struct {
+	// Immutable.
+	id      uint64
+	loop    *glibloop.Loop
+	shared  bool // loop is sharedLoop, to be released
+	log     *slog.Logger
+	timeout time.Duration
+	network string   // "tcp", "tcp4" or "tcp6"
+	local   net.Addr // nil: none
+	tls     *clientTLS
+	wrong   error           // what is wrong with the configuration
+	life    context.Context // until closed
+	die     context.CancelFunc
+
+	// mu protects what follows. It is not held while user code runs.
+	mu         sync.Mutex
+	native     nativeClient // one C reference, until closed
+	ended      bool
+	handlers   map[SignalHandle]*handler
+	nextHandle SignalHandle
+	wrapper    *gotkgio.SocketClient
+
+	cleanup runtime.Cleanup
+}
+
+// clients finds a client by the id that C carries.
+var clients struct {
+	next atomic.Uint64
+	byID sync.Map // uint64 -> *client
+}
+
+func lookupClient(id uint64) *client {
+	v, ok := clients.byID.Load(id)
+	if !ok {
+		return nil
+	}
+	return v.(*client)
+}
+
+// NewSocketClient makes a client (g_socket_client_new). It does not block, but
+// for reading the files of ClientConfig.TLS.
+func NewSocketClient(cfg *ClientConfig) *SocketClient {
+	if cfg == nil {
+		cfg = &ClientConfig{}
+	}
+	c := &client{
+		id:       clients.next.Add(1),
+		loop:     cfg.Loop,
+		log:      cfg.Logger,
+		timeout:  max(cfg.Timeout, 0),
+		network:  "tcp",
+		handlers: make(map[SignalHandle]*handler),
+	}
+	c.life, c.die = context.WithCancel(context.Background())
+	if c.log == nil {
+		c.log = slog.Default()
+	}
+	family := 0
+	switch cfg.Network {
+	case "", "tcp":
+	case "tcp4":
+		c.network, family = cfg.Network, syscall.AF_INET
+	case "tcp6":
+		c.network, family = cfg.Network, syscall.AF_INET6
+	default:
+		c.wrong = net.UnknownNetworkError(cfg.Network)
+	}
+	local, err := localAddress(cfg.LocalAddr)
+	if err != nil {
+		c.wrong = err
+	} else if local != nil {
+		c.local = cfg.LocalAddr
+	}
+	proxy := cfg.Proxy
+	if proxy != "" {
+		err := plainText(proxy)
+		if err == nil {
+			err = checkURI(proxy)
+		}
+		if err != nil {
+			c.wrong, proxy = fmt.Errorf("ClientConfig.Proxy: %w", err), ""
+		}
+	}
+	if c.tls, err = newClientTLS(cfg.TLS); err != nil {
+		c.wrong = err
+	}
+	seconds := min(uint64((c.timeout+time.Second-1)/time.Second), math.MaxInt32)
+	var resolver coreglib.Objector
+	if cfg.ProxyResolver != nil {
+		resolver = cfg.ProxyResolver // else a nil of another type, which is not nil
+	}
+	c.native = newNativeClient(family, local, uint(seconds), !cfg.DisableProxy, resolver, proxy)
+	if c.loop == nil {
+		c.loop, c.shared = acquireSharedLoop(), true
+	}
+	clients.byID.Store(c.id, c)
+	sc := &SocketClient{c}
+	c.cleanup = runtime.AddCleanup(sc, func(c *client) { c.close() }, c)
+	return sc
+}
+
+// localAddress checks and encodes ClientConfig.LocalAddr.
+func localAddress(a net.Addr) ([]byte, error) {
+	if a == nil {
+		return nil, nil
+	}
+	if t, ok := a.(*net.TCPAddr); ok && t != nil && len(t.IP) == 0 {
+		if t.Port == 0 {
+			return nil, nil
+		}
+		return nil, &net.AddrError{Err: "ClientConfig.LocalAddr needs an IP address", Addr: t.String()}
+	}
+	return nativeAddr(a)
+}
+
+// sharedLoop is what clients without a Loop connect on, while there are any.
+var sharedLoop struct {
+	mu    sync.Mutex
+	loop  *glibloop.Loop
+	users int
+}
+
+func acquireSharedLoop() *glibloop.Loop {
+	s := &sharedLoop
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users == 0 {
+		s.loop = glibloop.New()
+	}
+	s.users++
+	return s.loop
+}
+
+func releaseSharedLoop() {
+	s := &sharedLoop
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users == 0 {
+		// Not waited for: this may be the loop's own thread, or the one that
+		// runs all cleanups of the program.
+		go func(l *glibloop.Loop) { _ = l.Close() }(s.loop)
+		s.loop = nil
+	}
+}
+
+// Loop is the loop that the client connects on and whose thread its handlers
+// are called on.
+func (c *SocketClient) Loop() *glibloop.Loop { return c.c.loop }
+
+// Dial connects to an address as net.Dial does; it wraps
+// g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6" or
+// "unix". The address of the former is "host:port", with a name or an IP
+// address and a port number or service name; no host is this machine. That of
+// "unix" is a path, or "@name" for an abstract socket.
+//
+// It blocks until the connection is made or has failed. When ctx is done first
+// it returns at once, with the cause of ctx, and the attempt ends in the
+// background. The connection is the caller's to Close; TCP_NODELAY is set, as
+// package net does, and reading and writing never time out by themselves.
+//
+// Errors are *net.OpError and wrap what GIO answered, an *Error. errors.Is finds
+// syscall.ECONNREFUSED and its like, os.ErrDeadlineExceeded for
+// ClientConfig.Timeout, context.Canceled or context.DeadlineExceeded for ctx,
+// ErrProxy for a proxy that refuses, net.ErrClosed after Close,
+// glibloop.ErrStopped when the loop has ended; errors.As finds a *net.DNSError
+// when a name cannot be resolved.
+//
+// Never call it on the loop's own thread, in a handler or a posted function:
+// that is an error.
+func (c *SocketClient) Dial(ctx context.Context, network, address string) (*SocketConnection, error) {
+	t, err := c.c.parseTarget(ctx, network, address)
+	if err != nil {
+		return nil, c.c.opError(t, err)
+	}
+	sc, err := c.c.dial(ctx, t)
+	runtime.KeepAlive(c)
+	return sc, err
+}
+
+// ConnectToHost connects to a host in GIO's own notation; it wraps
+// g_socket_client_connect_to_host_async. hostAndPort is a name or an IP address
+// and optionally a port, as "name", "name:port", "[::1]:port" or "::1"; without
+// a port defaultPort is used. Otherwise it is as Dial.
+func (c *SocketClient) ConnectToHost(ctx context.Context, hostAndPort string, defaultPort uint16) (*SocketConnection, error) {
+	host := hostAndPort
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return c.connect(ctx, &dialTarget{kind: dialHost, a: hostAndPort, port: defaultPort, host: host, identity: strings.Trim(host, "[]"), text: hostAndPort})
+}
+
+// ConnectToService connects to one of the hosts that offer a service in a
+// domain, such as "xmpp-client" in "example.org", by their SRV records for TCP
+// and in the order of these; it wraps g_socket_client_connect_to_service_async.
+// Otherwise it is as Dial.
+func (c *SocketClient) ConnectToService(ctx context.Context, domain, service string) (*SocketConnection, error) {
+	record := "_" + service + "._tcp." + domain
+	return c.connect(ctx, &dialTarget{kind: dialService, a: domain, b: service, host: record, identity: domain, text: record})
+}
+
+// ConnectToURI connects to the host of a URI; it wraps
+// g_socket_client_connect_to_uri_async. Without a port in it defaultPort is
+// used: GIO knows no scheme's port. The scheme matters to the proxy resolver
+// alone. Otherwise it is as Dial.
+func (c *SocketClient) ConnectToURI(ctx context.Context, uri string, defaultPort uint16) (*SocketConnection, error) {
+	host := uri
+	if u, err := url.Parse(uri); err == nil && u.Host != "" {
+		host = u.Hostname()
+	}
+	return c.connect(ctx, &dialTarget{kind: dialURI, a: uri, port: defaultPort, host: host, identity: host, text: uri})
+}
+
+func (c *SocketClient) connect(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
+	t.family, t.network = familyOfClient, c.c.network
+	sc, err := c.c.dial(ctx, t)
+	runtime.KeepAlive(c)
+	return sc, err
+}
+
+// Gotk4 returns the client as gotk4's object, to use what this package does not
+// wrap. Its methods belong on the loop's thread. Of what is set on it, the
+// dials of this client use all but the application proxies and "tls", which is
+// an error there: see ClientConfig.TLS. The connections that its own methods return are not
+// freed by gotk4. The wrapper lives until the process ends. It returns nil
+// after Close.
+func (c *SocketClient) Gotk4() *gotkgio.SocketClient {
+	c.c.mu.Lock()
+	defer c.c.mu.Unlock()
+	if c.c.wrapper == nil && !c.c.ended {
+		c.c.wrapper = &gotkgio.SocketClient{Object: wrap(c.c.native.pointer())}
+	}
+	return c.c.wrapper
+}
+
+// Close ends dials in progress with net.ErrClosed, disconnects the handlers and
+// gives up the GSocketClient. The connections that were made stay. It does not
+// wait, and may be called on any goroutine; closing twice is no error.
+func (c *SocketClient) Close() error {
+	c.c.cleanup.Stop()
+	c.c.close()
+	runtime.KeepAlive(c)
+	return nil
+}
+
+func (c *client) close() {
+	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return
+	}
+	c.ended = true
+	handlers := c.handlers
+	c.handlers, c.wrapper = nil, nil
+	c.mu.Unlock()
+	c.die()
+	clients.byID.Delete(c.id)
+	for _, h := range handlers {
+		c.native.disconnect(h.c)
+	}
+	c.native.unref()
+	if c.shared {
+		releaseSharedLoop()
+	}
+}
+
+// ref takes a reference to the GSocketClient, for one dial.
+func (c *client) ref() (nativeClient, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return nativeClient{}, net.ErrClosed
+	}
+	c.native.ref()
+	return c.native, nil
+}
+
+var errOnLoop = errors.New("called on the loop's own thread, which would wait for itself")
+
+// stopped says that the loop has ended.
+func stopped(err error) error {
+	return withMessage(err, "the loop of the client has ended: %v", err)
+}
+
+// timeoutError is what GIO's own timeout would be.
+func (c *client) timeoutError() error {
+	return &Error{Domain: "g-io-error-quark", Code: codeTimedOut, Message: fmt.Sprintf("no connection within %v", c.timeout)}
+}

@@ -1,0 +1,202 @@
+package gio
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// dial is one attempt to connect. Its Dial waits for it; when that has given
+// up, the attempt goes on until GIO has let go of it, and a connection that comes
+// of it is closed.
+type dial struct {
+	loop  *glibloop.Loop
+	id    uint64 // the loop's thread only; 0: never started
+	state atomic.Int32
+
+	result chan dialed   // of capacity 1: the loop never waits
+	ended  chan struct{} // closed once nothing more comes from C
+}
+
+const (
+	dialWaiting = iota
+	dialAnswered
+	dialAbandoned
+)
+
+type dialed struct {
+	sc  *SocketConnection
+	err error
+}
+
+// dials finds a dial by the id that C carries, until it has ended.
+var dials struct {
+	next atomic.Uint64
+	byID sync.Map // uint64 -> *dial
+}
+
+func lookupDial(id uint64) *dial {
+	v, ok := dials.byID.Load(id)
+	if !ok {
+		return nil
+	}
+	return v.(*dial)
+}
+
+func (c *client) dial(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
+	if ctx.Err() != nil {
+		return nil, c.opError(t, contextError(ctx))
+	}
+	sc, err := c.dialWithin(ctx, t)
+	if err != nil {
+		return nil, c.opError(t, err)
+	}
+	sc.watchForgotten()
+	return sc, nil
+}
+
+// dialWithin is dial within the client's own limits: its timeout and its life.
+func (c *client) dialWithin(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if c.timeout > 0 {
+		defer time.AfterFunc(c.timeout, func() { cancel(c.timeoutError()) }).Stop()
+	}
+	defer context.AfterFunc(c.life, func() { cancel(net.ErrClosed) })()
+	sc, err := c.connect(limited, t)
+	if err == nil && c.tls != nil {
+		err = c.tls.start(limited, sc, t)
+	}
+	switch {
+	case err == nil:
+		return sc, nil
+	case ctx.Err() != nil:
+		return nil, contextError(ctx)
+	case c.life.Err() != nil: // perhaps the loop's end was seen first
+		return nil, net.ErrClosed
+	case limited.Err() != nil:
+		return nil, context.Cause(limited)
+	}
+	return nil, err
+}
+
+func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
+	if err := c.check(t); err != nil {
+		return nil, err
+	}
+	if c.loop.OnLoop() {
+		return nil, errOnLoop
+	}
+	native, err := c.ref()
+	if err != nil {
+		return nil, err
+	}
+	d := &dial{loop: c.loop, result: make(chan dialed, 1), ended: make(chan struct{})}
+	cancellable := newNativeDial()
+	defer cancellable.unref()
+	cancellable.ref() // for the function on the loop, which may outlive this one
+	release := func() {
+		native.unref()
+		cancellable.unref()
+	}
+	err = c.loop.Invoke(func() {
+		defer release()
+		if d.state.Load() == dialAbandoned {
+			d.end()
+			return
+		}
+		d.id = dials.next.Add(1)
+		dials.byID.Store(d.id, d)
+		cancellable.start(native, d.loop, d.id, t)
+	})
+	if err != nil {
+		release()
+		return nil, stopped(err)
+	}
+
+	select {
+	case r := <-d.result:
+		return d.answer(r)
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-d.loop.Done():
+		err = stopped(glibloop.ErrStopped)
+	}
+	if !d.state.CompareAndSwap(dialWaiting, dialAbandoned) {
+		// It came in the same moment.
+		return d.answer(<-d.result)
+	}
+	cancellable.cancel(d.loop)
+	go d.outlive()
+	return nil, err
+}
+
+func (d *dial) answer(r dialed) (*SocketConnection, error) {
+	if r.err != nil {
+		go d.outlive()
+	}
+	return r.sc, r.err
+}
+
+// outlive sees to it that an attempt ends that was abandoned or has failed, also
+// when its loop is closed: GIO never finishes what nobody iterates, and would
+// keep it for ever.
+func (d *dial) outlive() {
+	select {
+	case <-d.ended:
+		return
+	case <-d.loop.Done():
+	}
+	const longest = 50 * time.Millisecond
+	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
+		drainContext(d.loop)
+		select {
+		case <-d.ended:
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// connected or failed is called once, on the loop's thread, and then end.
+
+func (d *dial) connected(n *dialedConn) {
+	if !d.state.CompareAndSwap(dialWaiting, dialAnswered) {
+		n.conn().close()
+		return
+	}
+	d.result <- dialed{sc: newDialed(n)}
+}
+
+func (d *dial) failed(err error) {
+	if d.state.CompareAndSwap(dialWaiting, dialAnswered) {
+		d.result <- dialed{err: err}
+	}
+}
+
+func (d *dial) end() {
+	dials.byID.Delete(d.id)
+	close(d.ended)
+}
+
+// newDialed makes the Go side of a connection and takes over its reference.
+func newDialed(n *dialedConn) *SocketConnection {
+	c := &conn{native: n.conn(), fd: int32(n.descriptor())}
+	if c.remote = goAddr(n.peerBytes()); c.remote == nil {
+		c.remote = emptyAddr(0) // the peer has gone already
+	}
+	if c.remote.Network() == "unix" {
+		c.family = syscall.AF_UNIX
+	} else {
+		c.family = syscall.AF_INET
+	}
+	if debugLeaks {
+		c.native.count()
+	}
+	return &SocketConnection{c}
+}

@@ -1,0 +1,177 @@
+package gio
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// familyOfClient is what GSocketClient:family says.
+const familyOfClient = -1
+
+// dialTarget is what to connect to, in the form that C takes.
+type dialTarget struct {
+	kind   int
+	family int    // AF_*, 0 for any, familyOfClient
+	a, b   string // see client.h
+	port   uint16
+
+	identity string // what a certificate must be for
+
+	// For errors.
+	network string
+	addr    net.Addr // when it is known before GIO asks
+	text    string   // what the caller wrote, when it is not
+	host    string   // the name that is looked up
+}
+
+// A dialTarget as a net.Addr names what could not be resolved, or which of several
+// addresses nobody answered.
+func (t *dialTarget) Network() string { return t.network }
+func (t *dialTarget) String() string  { return t.text }
+
+func (t *dialTarget) netAddr() net.Addr {
+	switch {
+	case t == nil:
+		return nil
+	case t.addr != nil:
+		return t.addr
+	}
+	return t
+}
+
+// parseTarget reads an address as package net does. The target is never nil.
+func (c *client) parseTarget(ctx context.Context, network, address string) (*dialTarget, error) {
+	t := &dialTarget{network: network, text: address, family: familyOfClient}
+	switch network {
+	case "unix":
+		addr := &net.UnixAddr{Name: address, Net: "unix"}
+		sa, err := nativeUnix(addr)
+		t.kind, t.a, t.addr, t.family = dialNative, string(sa), addr, 0
+		return t, err
+	case "tcp":
+		network = c.network
+	case "tcp4":
+		t.family = syscall.AF_INET
+	case "tcp6":
+		t.family = syscall.AF_INET6
+	default:
+		return t, net.UnknownNetworkError(network)
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return t, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return t, err
+	}
+	t.port, t.host, t.identity = uint16(port), host, host
+	switch {
+	case host == "" && network == "tcp":
+		t.kind = dialLoopback
+		return t, nil
+	case host == "" && network == "tcp4":
+		host = "127.0.0.1"
+	case host == "":
+		host = "::1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		t.kind, t.a = dialName, host
+		return t, plainText(host)
+	}
+	addr := &net.TCPAddr{IP: ip.AsSlice(), Zone: ip.Zone(), Port: port}
+	if is4 := addr.IP.To4() != nil; (network == "tcp4" && !is4) || (network == "tcp6" && is4) {
+		return t, &net.AddrError{Err: "no suitable address", Addr: host}
+	}
+	sa, err := nativeTCP(addr)
+	t.kind, t.a, t.addr = dialNative, string(sa), addr
+	return t, err
+}
+
+// plainText refuses what cannot cross into C as a string, or would end early.
+func plainText(s string) error {
+	if strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+		return &net.AddrError{Err: "a zero byte or invalid UTF-8 in the name", Addr: s}
+	}
+	return nil
+}
+
+// check is what to know before any dial.
+func (c *client) check(t *dialTarget) error {
+	if c.wrong != nil {
+		return c.wrong
+	}
+	if c.local != nil {
+		if _, isUnix := c.local.(*net.UnixAddr); isUnix != (t.network == "unix") {
+			return &net.AddrError{Err: "mismatched local address type", Addr: c.local.String()}
+		}
+	}
+	if t.kind != dialNative {
+		if err := plainText(t.a); err != nil {
+			return err
+		}
+		return plainText(t.b)
+	}
+	return nil
+}
+
+// ErrProxy is what errors.Is finds when a proxy could not be used: it failed,
+// wanted authentication, or does not allow the connection
+// (G_IO_ERROR_PROXY_FAILED and the three after it, in Error.Code).
+var ErrProxy = errors.New("gio: the proxy refused")
+
+const (
+	codeProxyFailed     = 40
+	codeProxyNotAllowed = 43
+
+	codeResolverNotFound  = 0
+	codeResolverTemporary = 1
+)
+
+// opError is what every dial returns.
+func (c *client) opError(t *dialTarget, err error) error {
+	op := &net.OpError{Op: "dial", Net: t.network, Addr: t.netAddr(), Err: err}
+	if c.local != nil {
+		op.Source = c.local
+	}
+	e, ok := err.(*Error)
+	if !ok {
+		return op
+	}
+	switch {
+	case e.Domain == "g-resolver-error-quark":
+		op.Err = &net.DNSError{
+			Err: e.Message, Name: t.host, UnwrapErr: e,
+			IsNotFound:  e.Code == codeResolverNotFound,
+			IsTemporary: e.Code == codeResolverTemporary,
+		}
+	case e.Domain == "g-io-error-quark" && e.Code >= codeProxyFailed && e.Code <= codeProxyNotAllowed:
+		op.Err = both{e, ErrProxy}
+	}
+	return op
+}
+
+// both is an error that is another one, too.
+type both struct{ err, is error }
+
+func (b both) Error() string   { return b.err.Error() }
+func (b both) Unwrap() []error { return []error{b.err, b.is} }
+func (b both) Timeout() bool {
+	t, ok := b.err.(interface{ Timeout() bool })
+	return ok && t.Timeout()
+}
+
+// contextError is the cause of a ctx that is done, and its plain error.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return both{cause, err}
+}

@@ -1,0 +1,482 @@
+package gio_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/nettest"
+
+	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// The tests ask no desktop for its proxy, and above all not dconf, which answers
+// on a thread of its own.
+func init() {
+	_ = os.Setenv("GIO_USE_PROXY_RESOLVER", "dummy")
+	_ = os.Setenv("GSETTINGS_BACKEND", "memory")
+}
+
+// clientPatience is more than anything here takes, and less than a test's timeout.
+const clientPatience = 20 * time.Second
+
+func newClient(t testing.TB, cfg *gio.ClientConfig) *gio.SocketClient {
+	t.Helper()
+	c := gio.NewSocketClient(cfg)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// dialEchoService is a service of this library that echoes.
+func dialEchoService(t testing.TB, network, address string) net.Addr {
+	t.Helper()
+	svc := gio.NewSocketService(nil)
+	t.Cleanup(func() { _ = svc.Close() })
+	addr, err := svc.Listen(network, address)
+	require.NoError(t, err)
+	go func() {
+		_ = svc.Serve(context.Background(), gio.HandlerFunc(func(_ context.Context, c *gio.SocketConnection) {
+			_, _ = io.Copy(c, c)
+		}))
+	}()
+	return addr
+}
+
+// dialEchoServer is the same by package net.
+func dialEchoServer(t testing.TB, network, address string) net.Addr {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			}()
+		}
+	}()
+	return l.Addr()
+}
+
+func tcpPort(a net.Addr) uint16 { return uint16(a.(*net.TCPAddr).Port) }
+
+// requireEcho sends a line and closes.
+func requireEcho(t testing.TB, c *gio.SocketConnection) {
+	t.Helper()
+	defer c.Close()
+	require.NoError(t, c.SetDeadline(time.Now().Add(clientPatience)))
+	_, err := c.Write([]byte("hello\n"))
+	require.NoError(t, err)
+	b := make([]byte, 6)
+	_, err = io.ReadFull(c, b)
+	require.NoError(t, err)
+	require.Equal(t, "hello\n", string(b))
+}
+
+func TestDialConnects(t *testing.T) {
+	everyNetwork(t, func(t *testing.T, network, address string) {
+		for name, serve := range map[string]func(testing.TB, string, string) net.Addr{
+			"service": dialEchoService, "net": dialEchoServer,
+		} {
+			t.Run(name, func(t *testing.T) {
+				addr := serve(t, network, address)
+				c, err := newClient(t, nil).Dial(t.Context(), network, addr.String())
+				require.NoError(t, err)
+				require.Equal(t, addr.String(), c.RemoteAddr().String())
+				require.NotNil(t, c.LocalAddr())
+				require.Nil(t, c.Source())
+				requireEcho(t, c)
+			})
+		}
+	})
+}
+
+func TestDialReadsAddressesAsPackageNetDoes(t *testing.T) {
+	dns := fakedns.Install()
+	defer dns.Restore()
+	dns.Host("four.test", "127.0.0.1")
+	addr := dialEchoServer(t, "tcp", ":0")
+	port := strconv.Itoa(int(tcpPort(addr)))
+	client := newClient(t, nil)
+	for _, tt := range []struct{ network, host, remote string }{
+		{"tcp", "127.0.0.1", "127.0.0.1"},
+		{"tcp", "[::1]", "::1"},
+		{"tcp4", "127.0.0.1", "127.0.0.1"},
+		{"tcp6", "[::1]", "::1"},
+		{"tcp6", "[::1%lo]", "::1"},
+		{"tcp", "four.test", "127.0.0.1"},
+		{"tcp4", "localhost", "127.0.0.1"},
+		{"tcp6", "localhost", "::1"},
+		{"tcp4", "", "127.0.0.1"},
+		{"tcp6", "", "::1"},
+	} {
+		t.Run(tt.network+" "+tt.host, func(t *testing.T) {
+			c, err := client.Dial(t.Context(), tt.network, tt.host+":"+port)
+			require.NoError(t, err)
+			require.Equal(t, tt.remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+		})
+	}
+	c, err := client.Dial(t.Context(), "tcp", ":"+port)
+	require.NoError(t, err)
+	require.True(t, c.RemoteAddr().(*net.TCPAddr).IP.IsLoopback())
+	requireEcho(t, c)
+}
+
+func TestDialTriesTheAddressesOfANameUntilOneAnswers(t *testing.T) {
+	dns := fakedns.Install()
+	defer dns.Restore()
+	dns.Host("several.test", "::1", "127.0.0.2", "127.0.0.1")
+	addr := dialEchoServer(t, "tcp4", "127.0.0.1:0")
+	c, err := newClient(t, nil).Dial(t.Context(), "tcp", "several.test:"+strconv.Itoa(int(tcpPort(addr))))
+	require.NoError(t, err)
+	require.Equal(t, addr.String(), c.RemoteAddr().String())
+	requireEcho(t, c)
+}
+
+func TestDialOfOneFamilyIgnoresTheOthersAddresses(t *testing.T) {
+	dns := fakedns.Install()
+	defer dns.Restore()
+	dns.Host("both.test", "::1", "127.0.0.1")
+	addr := dialEchoServer(t, "tcp", ":0")
+	both := "both.test:" + strconv.Itoa(int(tcpPort(addr)))
+	for network, remote := range map[string]string{"tcp4": "127.0.0.1", "tcp6": "::1"} {
+		t.Run(network, func(t *testing.T) {
+			c, err := newClient(t, nil).Dial(t.Context(), network, both)
+			require.NoError(t, err)
+			require.Equal(t, remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+		})
+		t.Run(network+" of the client", func(t *testing.T) {
+			client := newClient(t, &gio.ClientConfig{Network: network})
+			c, err := client.Dial(t.Context(), "tcp", both)
+			require.NoError(t, err)
+			require.Equal(t, remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+			c, err = client.ConnectToHost(t.Context(), both, 0)
+			require.NoError(t, err)
+			require.Equal(t, remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+		})
+	}
+}
+
+func TestConnectToHostReadsGIOsNotation(t *testing.T) {
+	addr := dialEchoServer(t, "tcp", ":0")
+	port := tcpPort(addr)
+	client := newClient(t, nil)
+	for _, tt := range []struct {
+		host   string
+		port   uint16
+		remote string
+	}{
+		{fmt.Sprintf("127.0.0.1:%d", port), 0, "127.0.0.1"},
+		{fmt.Sprintf("127.0.0.1:%d", port), 1, "127.0.0.1"},
+		{"127.0.0.1", port, "127.0.0.1"},
+		{fmt.Sprintf("[::1]:%d", port), 0, "::1"},
+		{"[::1]", port, "::1"},
+		{"::1", port, "::1"},
+	} {
+		t.Run(tt.host, func(t *testing.T) {
+			c, err := client.ConnectToHost(t.Context(), tt.host, tt.port)
+			require.NoError(t, err)
+			require.Equal(t, tt.remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+		})
+	}
+}
+
+func TestConnectToURITakesHostAndPort(t *testing.T) {
+	addr := dialEchoServer(t, "tcp", ":0")
+	port := tcpPort(addr)
+	client := newClient(t, nil)
+	for _, tt := range []struct {
+		uri    string
+		port   uint16
+		remote string
+	}{
+		{fmt.Sprintf("http://127.0.0.1:%d/path?query", port), 80, "127.0.0.1"},
+		{fmt.Sprintf("other://user@[::1]:%d", port), 0, "::1"},
+		{"other://127.0.0.1/", port, "127.0.0.1"},
+	} {
+		t.Run(tt.uri, func(t *testing.T) {
+			c, err := client.ConnectToURI(t.Context(), tt.uri, tt.port)
+			require.NoError(t, err)
+			require.Equal(t, tt.remote, c.RemoteAddr().(*net.TCPAddr).IP.String())
+			requireEcho(t, c)
+		})
+	}
+}
+
+func TestConnectToServiceFollowsSRVRecords(t *testing.T) {
+	dns := fakedns.Install()
+	defer dns.Restore()
+	addr := dialEchoServer(t, "tcp4", "127.0.0.1:0")
+	dns.Host("down.test", "127.0.0.2")
+	dns.Host("up.test", "127.0.0.1")
+	dns.Service("_echo._tcp.example.test", "down.test", int(tcpPort(addr)))
+	dns.Service("_echo._tcp.example.test", "up.test", int(tcpPort(addr)))
+	c, err := newClient(t, nil).ConnectToService(t.Context(), "example.test", "echo")
+	require.NoError(t, err)
+	require.Equal(t, addr.String(), c.RemoteAddr().String())
+	requireEcho(t, c)
+}
+
+func TestDialSetsNoDelay(t *testing.T) {
+	addr := dialEchoServer(t, "tcp", "127.0.0.1:0")
+	c, err := newClient(t, nil).Dial(t.Context(), "tcp", addr.String())
+	require.NoError(t, err)
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	require.NoError(t, err)
+	var v int
+	var serr error
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		v, serr = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY)
+	}))
+	require.NoError(t, serr)
+	require.NotZero(t, v)
+}
+
+func TestDialBindsTheLocalAddress(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	client := newClient(t, &gio.ClientConfig{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}})
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		c, err := client.Dial(t.Context(), "tcp", net.JoinHostPort(host, strconv.Itoa(int(tcpPort(l.Addr())))))
+		require.NoError(t, err)
+		defer c.Close()
+		peer, err := l.Accept()
+		require.NoError(t, err)
+		defer peer.Close()
+		require.Equal(t, "127.0.0.3", peer.RemoteAddr().(*net.TCPAddr).IP.String())
+		require.Equal(t, peer.RemoteAddr().String(), c.LocalAddr().String())
+	}
+}
+
+func TestDialBindsAUnixAddress(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("unix", dir+"/server")
+	require.NoError(t, err)
+	defer l.Close()
+	client := newClient(t, &gio.ClientConfig{LocalAddr: &net.UnixAddr{Name: dir + "/client", Net: "unix"}})
+	c, err := client.Dial(t.Context(), "unix", dir+"/server")
+	require.NoError(t, err)
+	defer c.Close()
+	peer, err := l.Accept()
+	require.NoError(t, err)
+	defer peer.Close()
+	require.Equal(t, dir+"/client", peer.RemoteAddr().String())
+}
+
+// The client's timeout is GIO's for reading and writing as well, until the
+// connection is handed out.
+func TestDialedConnectionDoesNotTimeOutByItself(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	c, err := newClient(t, &gio.ClientConfig{Timeout: time.Second}).Dial(t.Context(), "tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	wrapped.Add(1)
+	require.Zero(t, c.Gotk4().Socket().Timeout())
+}
+
+func TestDialedConnectionIsANetConn(t *testing.T) {
+	everyNetwork(t, func(t *testing.T, network, address string) {
+		client := newClient(t, nil)
+		nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+			l := gio.NewSocketListener(nil)
+			defer l.Close()
+			addr, err := l.Listen(network, address)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			a, err := client.Dial(context.Background(), addr.Network(), addr.String())
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			b, _, err := l.Accept(context.Background())
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			return a, b, func() { _ = a.Close(); _ = b.Close() }, nil
+		})
+	})
+}
+
+func TestManyGoroutinesDialAtOnce(t *testing.T) {
+	everyNetwork(t, func(t *testing.T, network, address string) {
+		addr := dialEchoService(t, network, address)
+		client := newClient(t, nil)
+		errs := make(chan error, 32)
+		for range cap(errs) {
+			go func() {
+				errs <- func() error {
+					b := make([]byte, 16)
+					for range 20 {
+						c, err := client.Dial(context.Background(), network, addr.String())
+						if err != nil {
+							return err
+						}
+						_, err = c.Write(b)
+						if err == nil {
+							_, err = io.ReadFull(c, b)
+						}
+						_ = c.Close()
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				}()
+			}()
+		}
+		for range cap(errs) {
+			require.NoError(t, <-errs)
+		}
+		requireNoDials(t)
+	})
+}
+
+func TestDialWorksOnALoopThatSomebodyElseIterates(t *testing.T) {
+	addr := dialEchoServer(t, "tcp", "127.0.0.1:0")
+	own := glibloop.New() // lends its context a thread
+	defer own.Close()
+	client := newClient(t, &gio.ClientConfig{Loop: glibloop.Adopt(own.MainContext())})
+	require.Same(t, own, client.Loop())
+	c, err := client.Dial(t.Context(), "tcp", addr.String())
+	require.NoError(t, err)
+	requireEcho(t, c)
+}
+
+func TestClientsWithoutALoopShareOne(t *testing.T) {
+	a, b := newClient(t, nil), newClient(t, nil)
+	require.Same(t, a.Loop(), b.Loop())
+	loop := a.Loop()
+	require.NoError(t, a.Close())
+	addr := dialEchoServer(t, "tcp", "127.0.0.1:0")
+	c, err := b.Dial(t.Context(), "tcp", addr.String())
+	require.NoError(t, err, "the loop ended with the first client")
+	requireEcho(t, c)
+	require.NoError(t, b.Close())
+	if gio.ClientsAlive() == 0 { // no other test's client has it
+		select {
+		case <-loop.Done():
+		case <-time.After(clientPatience):
+			t.Fatal("the loop did not end with the last client")
+		}
+	}
+}
+
+func TestForgottenClientIsCollected(t *testing.T) {
+	before := gio.ClientsAlive()
+	func() {
+		client := gio.NewSocketClient(nil)
+		client.ConnectEvent(func(gio.ClientEvent, string, net.Addr) {})
+		require.Equal(t, before+1, gio.ClientsAlive())
+	}()
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return gio.ClientsAlive() <= before
+	}, clientPatience, 10*time.Millisecond)
+}
+
+func TestForgottenDialedConnectionIsClosed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	func() {
+		c, err := newClient(t, nil).Dial(t.Context(), "tcp", l.Addr().String())
+		require.NoError(t, err)
+		require.True(t, c.IsConnected())
+	}()
+	peer, err := l.Accept()
+	require.NoError(t, err)
+	defer peer.Close()
+	var once sync.Once
+	stop := make(chan struct{})
+	defer once.Do(func() { close(stop) })
+	go func() {
+		for {
+			runtime.GC()
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	require.NoError(t, peer.SetReadDeadline(time.Now().Add(clientPatience)))
+	_, err = peer.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestConnectionsOutliveTheirClient(t *testing.T) {
+	addr := dialEchoServer(t, "tcp", "127.0.0.1:0")
+	client := gio.NewSocketClient(nil)
+	c, err := client.Dial(t.Context(), "tcp", addr.String())
+	require.NoError(t, err)
+	require.NoError(t, client.Close())
+	requireEcho(t, c)
+}
+
+func TestClientGotk4IsTheSameObject(t *testing.T) {
+	client := newClient(t, &gio.ClientConfig{Timeout: 1500 * time.Millisecond, DisableProxy: true})
+	require.NotNil(t, client.Gotk4())
+	require.Same(t, client.Gotk4(), client.Gotk4())
+	require.EqualValues(t, 2, client.Gotk4().Timeout())
+	require.False(t, client.Gotk4().EnableProxy())
+	require.NoError(t, client.Close())
+	require.Nil(t, client.Gotk4())
+}
+
+func BenchmarkDial(b *testing.B) {
+	addr := dialEchoServer(b, "tcp", "127.0.0.1:0")
+	closeNow := func(c interface {
+		SetLinger(sec int) error
+		Close() error
+	},
+	) {
+		_ = c.SetLinger(0) // a reset leaves no TIME_WAIT behind
+		_ = c.Close()
+	}
+	b.Run("peer=gio", func(b *testing.B) {
+		client := newClient(b, nil)
+		b.ReportAllocs()
+		for b.Loop() {
+			c, err := client.Dial(context.Background(), "tcp", addr.String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			closeNow(c)
+		}
+	})
+	b.Run("peer=net", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			c, err := net.Dial("tcp", addr.String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			closeNow(c.(*net.TCPConn))
+		}
+	})
+}

@@ -1,0 +1,51 @@
+package gio
+
+import (
+	"net"
+	"syscall"
+	"unsafe"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// ClientOf makes the library's connection of one that package net dialled,
+// which stays the caller's to close.
+func ClientOf(c net.Conn) (*SocketConnection, error) {
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	var derr error
+	if err := raw.Control(func(from uintptr) { fd, derr = dupCloexec(int(from)) }); err != nil {
+		return nil, err
+	}
+	if derr != nil {
+		return nil, derr
+	}
+	return connFromFD(fd)
+}
+
+// TLSStream makes a StreamConn of TLS over a socket, which both own from then
+// on: close the StreamConn, then sc. As a server it shows cfg's certificate.
+func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, client *ClientTLSConfig) (*StreamConn, error) {
+	var n nativeStream
+	var m *tlsMaterial
+	var err error
+	if server != nil {
+		if m, err = server.load(); err == nil {
+			n, err = sc.c.native.tlsServer(m, int(server.ClientAuth))
+		}
+	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
+		n, err = sc.c.native.tlsClient(m, client.ServerName, 0, client.Tolerate)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newStreamConn(loop, n), nil
+}
+
+// StreamOf makes a StreamConn of a GIOStream.
+func StreamOf(loop *glibloop.Loop, stream unsafe.Pointer) *StreamConn {
+	return newStreamConn(loop, newNativeStream(stream))
+}

@@ -1,0 +1,233 @@
+package gio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+)
+
+// defaultHandshakeTimeout keeps a peer that says nothing from holding threads
+// for ever: GIO does every handshake on one of a limited number.
+const defaultHandshakeTimeout = 30 * time.Second
+
+// goodbyeTime is what Close gives the last bytes of a stream when it looks as if
+// they could go out at once.
+const goodbyeTime = time.Second
+
+var zeroTime time.Time
+
+// handshake is that of one TLS stream. It is done on a goroutine of its own,
+// with GIO's blocking call, which needs no main loop: who waits for it can
+// leave, at a deadline say, and come back.
+type handshake struct {
+	native nativeStream // immutable once begun
+	limit  time.Duration
+
+	mu     sync.Mutex // protects what follows
+	begun  bool
+	over   bool
+	closed bool
+	cancel nativeCancellable // while it runs
+	err    error             // before done
+
+	done chan struct{}
+}
+
+// starter gives the stream, and what to call when the handshake is over.
+type starter func() (nativeStream, func(), error)
+
+// wait starts the handshake, once, and waits for its end.
+func (h *handshake) wait(start starter, ctx context.Context, deadline, closing <-chan struct{}) error {
+	select {
+	case <-h.done: // nearly always
+		return h.err
+	default:
+	}
+	h.begin(start)
+	var cancelled <-chan struct{}
+	if ctx != nil {
+		cancelled = ctx.Done()
+	}
+	select {
+	case <-h.done:
+		return h.err
+	case <-deadline:
+		return os.ErrDeadlineExceeded
+	case <-closing:
+		return net.ErrClosed
+	case <-cancelled:
+		return context.Cause(ctx)
+	}
+}
+
+func (h *handshake) begin(start starter) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.begun || h.closed {
+		return
+	}
+	h.begun = true
+	native, release, err := start()
+	if err != nil {
+		h.err, h.over = err, true
+		close(h.done)
+		return
+	}
+	h.native = native
+	h.cancel = newCancellable()
+	go h.run(release)
+}
+
+func (h *handshake) run(release func()) {
+	expired := make(chan struct{})
+	var timer *time.Timer
+	if h.limit > 0 {
+		timer = time.AfterFunc(h.limit, func() {
+			close(expired)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.cancel.valid() {
+				h.cancel.cancel()
+			}
+		})
+	}
+	err := h.native.handshake(h.cancel)
+	if timer != nil && !timer.Stop() {
+		<-expired
+	}
+	h.mu.Lock()
+	switch {
+	case err == nil:
+	case isCancelled(err) && !h.closed:
+		err = fmt.Errorf("TLS handshake: not over after %v: %w", h.limit, os.ErrDeadlineExceeded)
+	default:
+		err = h.explain(err)
+	}
+	h.err, h.over = err, true
+	h.cancel.unref()
+	h.cancel = nativeCancellable{}
+	h.mu.Unlock()
+	release()
+	close(h.done)
+}
+
+// explain says what was wrong with a certificate, and that it was the
+// handshake that failed.
+func (h *handshake) explain(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Domain == tlsDomain && e.Code == tlsBadCertificate {
+		if flags := h.native.certErrors(); flags != 0 {
+			return &CertificateError{Flags: flags, Err: e}
+		}
+	}
+	return fmt.Errorf("TLS handshake: %w", err)
+}
+
+// interrupt is for Close: it ends the handshake and lets none begin.
+func (h *handshake) interrupt(first func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	h.closed = true
+	first()
+	if h.cancel.valid() {
+		h.cancel.cancel()
+	}
+}
+
+// finished tells whether it is over; err is final then.
+func (h *handshake) finished() bool {
+	select {
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// running tells whether somebody is inside GIO's handshake.
+func (h *handshake) running() bool {
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.begun && !h.over
+}
+
+// closeStream closes a stream that nobody uses. Closing sends what says so, TLS's
+// close_notify or the end of compressed data: stuck is for a stream that could
+// not send that.
+func closeStream(native nativeStream, stuck bool) {
+	if stuck || !native.writable() { // a peer that takes nothing hears no goodbye
+		c := newCancellable()
+		c.cancel()
+		_ = native.close(c)
+		c.unref()
+		return
+	}
+	_ = briefly(native.close)
+}
+
+// briefly runs f, which blocks, for goodbyeTime at most.
+func briefly(f func(nativeCancellable) error) error {
+	c := newCancellable()
+	defer c.unref()
+	cancelled := make(chan struct{})
+	timer := time.AfterFunc(goodbyeTime, func() {
+		c.cancel()
+		close(cancelled)
+	})
+	err := f(c)
+	if !timer.Stop() {
+		<-cancelled // it uses c
+	}
+	return err
+}
+
+// CertificateError is why a TLS handshake failed: the certificate of the peer,
+// and what GIO has against it. It unwraps to the *Error of the domain
+// "g-tls-error-quark".
+type CertificateError struct {
+	Flags gotkgio.TLSCertificateFlags // at least one; not all that could be said
+	Err   *Error
+}
+
+// Error names the reasons.
+func (e *CertificateError) Error() string {
+	var why []string
+	for _, f := range certificateFaults {
+		if e.Flags&f.flag != 0 {
+			why = append(why, f.text)
+		}
+	}
+	if len(why) == 0 {
+		return "TLS handshake: " + e.Err.Message
+	}
+	return "TLS handshake: " + e.Err.Message + ": it " + strings.Join(why, ", and ")
+}
+
+// Unwrap returns the error as GIO reported it.
+func (e *CertificateError) Unwrap() error { return e.Err }
+
+var certificateFaults = []struct {
+	flag gotkgio.TLSCertificateFlags
+	text string
+}{
+	{gotkgio.TLSCertificateUnknownCa, "is signed by an unknown authority (CA)"},
+	{gotkgio.TLSCertificateBadIdentity, "is for another name than that of the server (bad identity)"},
+	{gotkgio.TLSCertificateNotActivated, "is not valid yet"},
+	{gotkgio.TLSCertificateExpired, "has expired"},
+	{gotkgio.TLSCertificateRevoked, "has been revoked"},
+	{gotkgio.TLSCertificateInsecure, "uses an insecure algorithm"},
+	{gotkgio.TLSCertificateGenericError, "failed a check"},
+}

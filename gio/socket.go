@@ -1,0 +1,97 @@
+package gio
+
+import (
+	"context"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+)
+
+// Socket is a connected GSocket without the stream around it, for system calls
+// and for GIO code that wants the socket itself. Its methods are for any
+// goroutine and don't block.
+//
+// Whoever owns it must Close it, or Close its Connection: that is the same.
+type Socket struct {
+	sc *SocketConnection
+}
+
+var _ syscall.Conn = (*Socket)(nil)
+
+// AcceptSocket waits for the next client, as Accept does, and returns its socket
+// and the source that was given with the address
+// (g_socket_listener_accept_socket).
+func (l *SocketListener) AcceptSocket(ctx context.Context) (*Socket, any, error) {
+	sc, err := l.l.accept(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Socket{sc}, sc.Source(), nil
+}
+
+// Socket returns the socket below the connection
+// (g_socket_connection_get_socket). It stays the connection's: closing either
+// closes both.
+func (sc *SocketConnection) Socket() *Socket { return &Socket{sc} }
+
+// Connection returns the stream over the socket
+// (g_socket_connection_factory_create_connection): always the same one.
+func (s *Socket) Connection() *SocketConnection { return s.sc }
+
+// SyscallConn gives access to the descriptor, a duplicate of the socket's; see
+// SocketConnection.SyscallConn.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.sc.SyscallConn() }
+
+// File returns a duplicate of the descriptor (g_socket_get_fd and dup(2)), the
+// caller's to Close. It works on after Close of the socket: to hand it to
+// another process, or to net.FileConn.
+func (s *Socket) File() (f *os.File, err error) {
+	sc := s.sc
+	err = sc.use("file", func(nativeConn) error {
+		fd, err := dupCloexec(int(sc.c.fd))
+		if err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
+		f = os.NewFile(uintptr(fd), "socket")
+		return nil
+	})
+	return f, err
+}
+
+// LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
+// (g_socket_get_local_address).
+func (s *Socket) LocalAddr() net.Addr { return s.sc.LocalAddr() }
+
+// RemoteAddr is a *net.TCPAddr or *net.UnixAddr, also after Close, and never nil
+// (g_socket_get_remote_address).
+func (s *Socket) RemoteAddr() net.Addr { return s.sc.RemoteAddr() }
+
+// Close closes the socket and its connection (g_socket_close). Later calls
+// return net.ErrClosed and do nothing.
+func (s *Socket) Close() error { return s.sc.Close() }
+
+// Gotk4 returns the socket as gotk4's object. The wrapper is made at the first
+// call and lives until the process ends, and so does the GSocket, though Close still closes it; ask only when
+// you need it. It returns nil after Close.
+func (s *Socket) Gotk4() (w *gotkgio.Socket) {
+	defer runtime.KeepAlive(s)
+	_ = s.sc.use("wrap", func(n nativeConn) error {
+		c := s.sc.c
+		c.addrMu.Lock()
+		defer c.addrMu.Unlock()
+		if c.socket == nil {
+			o := wrap(n.socketPointer())
+			c.socket = &gotkgio.Socket{
+				Object:        o,
+				DatagramBased: gotkgio.DatagramBased{Object: o},
+				Initable:      gotkgio.Initable{Object: o},
+			}
+		}
+		w = c.socket
+		return nil
+	})
+	return w
+}

@@ -1,0 +1,213 @@
+package gio
+
+import (
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// half is one direction of a stream.
+type half struct {
+	mu       sync.Mutex // one operation at a time, whole; protects rest and blocked
+	out      bool
+	poll     bool // never blocks in C
+	deadline deadline
+
+	id    uint64        // in streamWaits
+	ready chan struct{} // of capacity 1: the stream may be ready
+
+	rest    []byte // what TLS has taken and not yet sent
+	blocked bool   // the last transfer would have blocked
+
+	stuck atomic.Bool // a blocking call was cancelled
+
+	cancelMu sync.Mutex        // protects cancel
+	cancel   nativeCancellable // of the blocking call in progress
+}
+
+// streamWaits finds who waits by the id that a source carries. A source may
+// still be dispatched when nobody waits any more.
+var streamWaits struct {
+	next atomic.Uint64
+	byID sync.Map // uint64 -> chan struct{}
+}
+
+func (h *half) init() {
+	h.deadline.expire = h.interrupt
+	if h.poll {
+		h.ready = make(chan struct{}, 1)
+		h.id = streamWaits.next.Add(1)
+		streamWaits.byID.Store(h.id, h.ready)
+	}
+}
+
+// streamReady is called on the loop's thread.
+func streamReady(id uint64) {
+	if ch, ok := streamWaits.byID.Load(id); ok {
+		select {
+		case ch.(chan struct{}) <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// interrupt ends a blocking call.
+func (h *half) interrupt() {
+	h.cancelMu.Lock()
+	defer h.cancelMu.Unlock()
+	if h.cancel.valid() {
+		h.cancel.cancel()
+	}
+}
+
+// ready waits for the handshake, if there is one, and refuses when the stream
+// is closed or the deadline has passed.
+func (s *stream) ready(h *half) error {
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	if h.deadline.passed() {
+		return os.ErrDeadlineExceeded
+	}
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.wait(s.startHandshake, nil, h.deadline.done(), s.closing)
+}
+
+// startHandshake has the handshake hold life until it is over.
+func (s *stream) startHandshake() (nativeStream, func(), error) {
+	s.life.RLock()
+	if s.closed.Load() {
+		s.life.RUnlock()
+		return nativeStream{}, nil, net.ErrClosed
+	}
+	return s.native, s.life.RUnlock, nil
+}
+
+// transfer reads into b or writes some of it. The caller holds h.mu.
+func (s *stream) transfer(h *half, b []byte) (n int, err error) {
+	op := s.native.read
+	if h.out {
+		op = s.native.write
+	}
+	h.blocked = false
+	if !h.poll {
+		err = s.blocking(h, func(c nativeCancellable) error {
+			n, err = op(b, c)
+			return err
+		})
+		return n, err
+	}
+	for {
+		var watch nativeWatch
+		err := s.use(func() (err error) {
+			n, err = op(b, nativeCancellable{})
+			if h.blocked = err == errWouldBlock; h.blocked {
+				watch = s.native.watch(h.out, s.loop, h.id)
+			}
+			return err
+		})
+		if err != errWouldBlock {
+			return n, err
+		}
+		select {
+		case <-h.ready:
+		case <-h.deadline.done():
+			err = os.ErrDeadlineExceeded
+		case <-s.closing:
+			err = net.ErrClosed
+		case <-s.loop.Done():
+			err = glibloop.ErrStopped
+		}
+		watch.end()
+		if err != errWouldBlock {
+			return 0, err
+		}
+		// A deadline in the past fails even when there is data.
+		if h.deadline.passed() {
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// use runs f, which does not wait, while the stream is alive.
+func (s *stream) use(f func() error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	return f()
+}
+
+// blocking runs f until the deadline or Close cancels it.
+func (s *stream) blocking(h *half, f func(nativeCancellable) error) error {
+	for {
+		c := newCancellable()
+		h.cancelMu.Lock()
+		h.cancel = c
+		h.cancelMu.Unlock()
+		var err error
+		switch {
+		case s.closed.Load():
+			err = net.ErrClosed
+		case h.deadline.passed():
+			err = os.ErrDeadlineExceeded
+		default:
+			err = s.use(func() error { return f(c) })
+			h.stuck.Store(isCancelled(err))
+		}
+		h.cancelMu.Lock()
+		h.cancel = nativeCancellable{}
+		h.cancelMu.Unlock()
+		c.unref()
+		if !isCancelled(err) {
+			return err
+		}
+		switch {
+		case s.closed.Load():
+			return net.ErrClosed
+		case h.deadline.passed():
+			return os.ErrDeadlineExceeded
+		}
+		// A deadline that has been replaced since.
+	}
+}
+
+func isCancelled(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Domain == ioDomain && e.Code == codeCancelled
+}
+
+// begin makes the stream unusable and wakes everybody; false when that was
+// done before.
+func (s *stream) begin() bool {
+	if !s.closed.CompareAndSwap(false, true) {
+		return false
+	}
+	close(s.closing)
+	s.rd.interrupt()
+	s.wr.interrupt()
+	if s.tls != nil {
+		s.tls.interrupt(func() {})
+	}
+	return true
+}
+
+// finish closes the stream once nobody is inside C.
+func (s *stream) finish() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	for _, h := range []*half{&s.rd, &s.wr} {
+		h.deadline.set(zeroTime)
+		if h.id != 0 {
+			streamWaits.byID.Delete(h.id)
+		}
+	}
+	closeStream(s.native, s.wr.stuck.Load())
+	s.native.free()
+}

@@ -1,0 +1,188 @@
+package gio
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// SetNoDelay switches TCP_NODELAY; it is on from the start, as in package net.
+// On a Unix socket it is an error.
+func (sc *SocketConnection) SetNoDelay(on bool) error {
+	return sc.setOption(syscall.IPPROTO_TCP, syscall.TCP_NODELAY, boolInt(on))
+}
+
+// SetKeepAlive switches TCP keep-alive probes (g_socket_set_keepalive); they
+// are off at first, as in GIO.
+func (sc *SocketConnection) SetKeepAlive(on bool) error {
+	return sc.use("set", func(n nativeConn) error {
+		n.setKeepAlive(on)
+		return nil
+	})
+}
+
+// SetLinger sets what Close does with bytes that the peer has not yet
+// acknowledged, as net.TCPConn.SetLinger does: sec < 0, the default, delivers
+// them in the background; 0 discards them and resets the connection.
+func (sc *SocketConnection) SetLinger(sec int) error {
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	l := syscall.Linger{Onoff: int32(boolInt(sec >= 0)), Linger: int32(max(sec, 0))}
+	var serr error
+	if err := raw.Control(func(fd uintptr) {
+		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &l)
+	}); err != nil {
+		return err
+	}
+	if serr != nil {
+		return sc.c.opError("set", serr)
+	}
+	return nil
+}
+
+func (sc *SocketConnection) setOption(level, name, value int) error {
+	return sc.use("set", func(n nativeConn) error {
+		if err := n.setOption(level, name, value); err != nil {
+			return sc.c.errnoError("setsockopt", err.(syscall.Errno))
+		}
+		return nil
+	})
+}
+
+// NoDelay tells whether TCP_NODELAY is on. On a Unix socket it is an error.
+func (sc *SocketConnection) NoDelay() (bool, error) {
+	v, err := sc.option(syscall.IPPROTO_TCP, syscall.TCP_NODELAY)
+	return v != 0, err
+}
+
+// KeepAlive tells whether keep-alive probes are on (g_socket_get_keepalive).
+func (sc *SocketConnection) KeepAlive() (on bool, err error) {
+	err = sc.use("get", func(n nativeConn) error {
+		on = n.keepAlive()
+		return nil
+	})
+	return on, err
+}
+
+// Linger returns what SetLinger set, less than 0 for the default.
+func (sc *SocketConnection) Linger() (sec int, err error) {
+	err = sc.use("get", func(n nativeConn) (err error) {
+		if sec, err = n.linger(); err != nil {
+			return sc.c.errnoError("getsockopt", err.(syscall.Errno))
+		}
+		return nil
+	})
+	return sec, err
+}
+
+func (sc *SocketConnection) option(level, name int) (v int, err error) {
+	err = sc.use("get", func(n nativeConn) (err error) {
+		if v, err = n.option(level, name); err != nil {
+			return sc.c.errnoError("getsockopt", err.(syscall.Errno))
+		}
+		return nil
+	})
+	return v, err
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// gracefulTimeout is how long a graceful Close waits for its peer.
+var gracefulTimeout = 10 * time.Second
+
+// SetGracefulDisconnect makes Close of a TCP connection wait until the peer has
+// read everything (g_tcp_connection_set_graceful_disconnect): Close then ends
+// our side, drops what still arrives, and returns when the peer has closed its
+// own side. An error of Close says that the peer may not have read all: it reset
+// the connection (syscall.ECONNRESET) or did not close within ten seconds
+// (os.ErrDeadlineExceeded). The connection is closed in any case.
+//
+// GIO waits in g_io_stream_close, on the calling thread and without limit; here
+// only the goroutine that calls Close waits, so don't call it on a loop's
+// thread. Reads and writes in progress, and Close of the connection's service,
+// don't wait. On a Unix connection it is syscall.EOPNOTSUPP.
+func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
+	return sc.use("set", func(n nativeConn) error {
+		if !n.isTCP() {
+			return withMessage(syscall.EOPNOTSUPP, "graceful disconnect: not a TCP connection")
+		}
+		if on {
+			sc.c.graceful.Store(true)
+		}
+		n.setGraceful(on)
+		return nil
+	})
+}
+
+// GracefulDisconnect tells what SetGracefulDisconnect, or other code that has
+// the GTcpConnection, set (g_tcp_connection_get_graceful_disconnect). It is
+// false on a Unix connection and after Close.
+func (sc *SocketConnection) GracefulDisconnect() (on bool) {
+	_ = sc.use("get", func(n nativeConn) error {
+		on = n.graceful()
+		return nil
+	})
+	return on
+}
+
+// drainIfGraceful is for Close, after it has set closed: nobody begins anything
+// any more.
+func (c *conn) drainIfGraceful() error {
+	if !c.graceful.Load() {
+		return nil
+	}
+	c.saveLocalAddr()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if !c.native.graceful() {
+		return nil
+	}
+	p, err := c.register()
+	if err != nil {
+		return c.opError("close", err)
+	}
+	c.poll.mu.Lock()
+	err = p.file.SetDeadline(time.Unix(1, 0)) // wakes who waits in Read or Write
+	c.poll.mu.Unlock()
+	if err != nil {
+		return c.opError("close", c.pollError(err))
+	}
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.tls.Load().goodbye()
+	if err := c.native.shutdown(false, true); err != nil {
+		return c.opError("close", c.errnoError("shutdown", err.(syscall.Errno)))
+	}
+	if err := p.file.SetDeadline(time.Now().Add(gracefulTimeout)); err != nil {
+		return c.opError("close", err)
+	}
+	buf := make([]byte, 4096)
+	for {
+		n, errno, err := p.read(c, buf)
+		switch {
+		case err != nil:
+			return c.opError("close", bareError(err))
+		case errno != 0:
+			return c.opError("close", c.errnoError("recv", errno))
+		case n == 0:
+			return nil
+		}
+	}
+}
+
+// bareError is the reason inside an error of an os.File.
+func bareError(err error) error {
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
