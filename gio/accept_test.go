@@ -169,6 +169,7 @@ func TestAddressAddedWhileAcceptWaitsLosesNoClient(t *testing.T) {
 		var added []net.Addr
 		for i := range 40 {
 			added = append(added, loopback(t, l, i))
+			rounds(t, addr, 1, 1)
 		}
 		close(stop)
 		served, lost := wait()

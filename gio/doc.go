@@ -67,6 +67,12 @@
 // goes on after it had reached its limit. A peer that was gone before it was
 // accepted has an address.
 //
+// # Coming from GIO
+//
+// MAPPING.md, beside this file, has a row for every constructor, method,
+// property, signal and virtual method of the seven classes: where it is here, or
+// why it is not.
+//
 // # Errors
 //
 // Connections return *net.OpError, as package net does. errors.Is finds

@@ -20,6 +20,7 @@ struct gsv_stream {
   GTlsConnection *tls;         /* the stream, when it is one */
   gulong accept;               /* our handler of accept-certificate */
   guint tolerated;             /* GTlsCertificateFlags that are no reason to refuse */
+  GInputStream *record;        /* a server's, or NULL; one reference */
   guint found;                 /* those that the peer's certificate has */
 };
 
@@ -48,6 +49,7 @@ gsv_stream_free (gsv_stream *s)
 {
   if (s->accept != 0)
     g_signal_handler_disconnect (s->tls, s->accept);
+  g_clear_object (&s->record);
   g_object_unref (s->in);
   g_object_unref (s->out);
   g_object_unref (s->stream);
@@ -81,6 +83,8 @@ base_connection (GIOStream *stream)
         base = g_object_ref (g_tcp_wrapper_connection_get_base_io_stream (G_TCP_WRAPPER_CONNECTION (stream)));
       else if (G_IS_SOCKET_CONNECTION (stream))
         return G_SOCKET_CONNECTION (stream);
+      else if (g_object_get_data (G_OBJECT (stream), GSV_BASE) != NULL)
+        base = g_object_ref (g_object_get_data (G_OBJECT (stream), GSV_BASE));
       if (base != NULL)
         g_object_unref (base); /* the outer stream holds another */
       stream = base;
@@ -281,13 +285,22 @@ gsv_stream *
 gsv_tls_server (gpointer base, gpointer certificate, gpointer database, int auth,
                 const char *const *protocols, gsv_error *err)
 {
-  GIOStream *tls = g_tls_server_connection_new (G_IO_STREAM (base), certificate, &err->error);
+  GInputStream *record;
+  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record);
+  GIOStream *tls = g_tls_server_connection_new (below, certificate, &err->error);
+  gsv_stream *s;
 
+  g_object_unref (below);
   if (tls == NULL)
-    return NULL;
+    {
+      g_object_unref (record);
+      return NULL;
+    }
   if (auth != 0)
     g_object_set (tls, "authentication-mode", auth, NULL);
-  return tls_new (tls, database, protocols, 0);
+  s = tls_new (tls, database, protocols, 0);
+  s->record = record;
+  return s;
 }
 
 gsv_stream *
@@ -310,7 +323,11 @@ gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 {
   errno = 0;
   if (g_tls_connection_handshake (s->tls, cancel, &err->error))
-    return TRUE;
+    {
+      if (s->record != NULL)
+        gsv_record_arm (s->record);
+      return TRUE;
+    }
   err->sys_errno = errno;
   return FALSE;
 }

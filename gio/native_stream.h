@@ -52,6 +52,12 @@ gsv_stream *gsv_tls_client (gpointer base, const char *name, int port,
                             gpointer certificate, gpointer database,
                             const char *const *protocols, guint tolerated,
                             gsv_error *err);
+/* Where the stream of gsv_record_new keeps what is below it. */
+#define GSV_BASE "glibserve-base"
+
+/* native_record.c; record is the caller's as well. */
+GIOStream *gsv_record_new (GIOStream *base, GInputStream **record);
+void gsv_record_arm (GInputStream *record);
 int gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err);
 int gsv_tls_done (gsv_stream *s);
 guint gsv_tls_errors (gsv_stream *s);
