@@ -28,8 +28,7 @@ func newNativeStream(stream unsafe.Pointer) nativeStream {
 	return nativeStream{C.gsv_stream_new(C.gpointer(stream))}
 }
 
-func (n nativeStream) free()                   { C.gsv_stream_free(n.s) }
-func (n nativeStream) pointer() unsafe.Pointer { return unsafe.Pointer(C.gsv_stream_object(n.s)) }
+func (n nativeStream) free() { C.gsv_stream_free(n.s) }
 
 // traits tells which directions never block, and whether it is TLS.
 func (n nativeStream) traits() (pollIn, pollOut, tls bool) {

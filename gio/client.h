@@ -1,4 +1,4 @@
-/* The C side of SocketClient. Prefix gsv_. */
+/* The C side of SocketClient (native_client.c, native_dial.c). */
 #ifndef GLIBSERVE_GIO_CLIENT_H
 #define GLIBSERVE_GIO_CLIENT_H
 
@@ -41,6 +41,7 @@ GSocketClient *gsv_client_new (int family, const void *native, int native_len,
 int gsv_uri_is_valid (const char *uri, gsv_error *err);
 unsigned long gsv_client_connect (GSocketClient *client, uint64_t id,
                                   uint64_t handler);
+int gsv_remote (GSocketConnection *connection, struct sockaddr_storage *peer);
 void gsv_client_disconnect (GSocketClient *client, unsigned long id);
 
 /* One dial. Its caller owns one reference to the GCancellable. */

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,6 +216,80 @@ func requireCancels(t *testing.T, client *gio.SocketClient, during gio.ClientEve
 		case <-time.After(clientPatience):
 			t.Fatal("Dial did not return")
 		}
+	}
+	requireNoDials(t)
+	requireNoMoreThan(t, fds, goroutines)
+}
+
+func TestDialsCancelledAtAnyMomentLeaveNothing(t *testing.T) {
+	dns := fakedns.Install()
+	defer dns.Restore()
+	dns.Host("name.test", "::1", "127.0.0.1")
+	addr := dialEchoServer(t, "tcp4", "127.0.0.1:0")
+	name := "name.test:" + strconv.Itoa(int(tcpPort(addr)))
+	client := newClient(t, nil)
+	accepted, finalized := gio.Counted()
+	fds, goroutines := dialResources(t)
+	var wg sync.WaitGroup
+	var made, ended atomic.Int64
+	for g := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range 200 {
+				ctx, cancel := context.WithCancel(context.Background())
+				stop := time.AfterFunc(time.Duration(rand.IntN(1500))*time.Microsecond, cancel)
+				c, err := client.Dial(ctx, [...]string{"tcp", "tcp4"}[g%2], [...]string{name, addr.String()}[i%2])
+				stop.Stop()
+				cancel()
+				if err != nil {
+					if !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+					ended.Add(1)
+					continue
+				}
+				made.Add(1)
+				_ = c.SetLinger(0)
+				_ = c.Close()
+			}
+		}()
+	}
+	wg.Wait()
+	t.Logf("%d made, %d cancelled", made.Load(), ended.Load())
+	requireNoDials(t)
+	requireNoMoreThan(t, fds, goroutines)
+	require.Eventually(t, func() bool {
+		a, f := gio.Counted()
+		return a-accepted == f-finalized
+	}, clientPatience, time.Millisecond)
+}
+
+func TestLoopClosedAtAnyMomentOfADialLeavesNothing(t *testing.T) {
+	addr := dialEchoServer(t, "tcp4", "127.0.0.1:0")
+	fds, goroutines := dialResources(t)
+	for range 100 {
+		loop := glibloop.New()
+		client := gio.NewSocketClient(&gio.ClientConfig{Loop: loop})
+		errc := make(chan error, 4)
+		for range cap(errc) {
+			go func() {
+				c, err := client.Dial(context.Background(), "tcp", addr.String())
+				if err == nil {
+					_ = c.SetLinger(0)
+					_ = c.Close()
+				}
+				errc <- err
+			}()
+		}
+		time.AfterFunc(time.Duration(rand.IntN(500))*time.Microsecond, func() { _ = loop.Close() })
+		for range cap(errc) {
+			if err := receive(t, errc); err != nil {
+				require.ErrorIs(t, err, glibloop.ErrStopped)
+			}
+		}
+		<-loop.Done()
+		require.NoError(t, client.Close())
 	}
 	requireNoDials(t)
 	requireNoMoreThan(t, fds, goroutines)

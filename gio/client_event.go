@@ -41,8 +41,8 @@ type clientEventFunc func(event ClientEvent, target string, remote net.Addr)
 // the dial has failed.
 //
 // f runs on the loop's thread and must return at once. It is also called for
-// the rest of a dial that Dial has given up. It returns 0, and does nothing,
-// after Close.
+// the rest of a dial that Dial has given up, unless the loop has ended.
+// ConnectEvent returns 0, and does nothing, after Close.
 func (c *SocketClient) ConnectEvent(f func(event ClientEvent, target string, remote net.Addr)) SignalHandle {
 	if f == nil {
 		panic("gio: ConnectEvent with a nil function")
@@ -78,6 +78,11 @@ func (c *client) event(id uint64, event ClientEvent, e *clientEvent) {
 	c.mu.Lock()
 	h := c.handlers[SignalHandle(id)]
 	c.mu.Unlock()
+	select {
+	case <-c.loop.Done():
+		return // the rest of an abandoned dial, on some other thread
+	default:
+	}
 	if h == nil {
 		return
 	}

@@ -164,13 +164,13 @@ func TestDialGoesThroughAProxy(t *testing.T) {
 			// The proxy resolves the name, which nobody here could.
 			c, err := client.Dial(t.Context(), "tcp", "far.invalid:123")
 			require.NoError(t, err)
-			require.Equal(t, []string{"far.invalid:123"}, proxy.wanted())
 			require.Equal(t, proxy.Addr().String(), c.RemoteAddr().String())
 			b := make([]byte, 8)
 			_, err = io.ReadFull(c, b)
 			require.NoError(t, err)
 			require.Equal(t, "welcome\n", string(b))
 			requireEcho(t, c)
+			require.Equal(t, []string{"far.invalid:123"}, proxy.wanted())
 			var events []gio.ClientEvent
 			for _, e := range r.take() {
 				events = append(events, e.event)

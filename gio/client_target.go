@@ -71,6 +71,9 @@ func (c *client) parseTarget(ctx context.Context, network, address string) (*dia
 		return t, err
 	}
 	t.port, t.host, t.identity = uint16(port), host, host
+	if host == "" {
+		t.identity = "localhost"
+	}
 	switch {
 	case host == "" && network == "tcp":
 		t.kind = dialLoopback

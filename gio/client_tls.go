@@ -31,6 +31,10 @@ func (tls *clientTLS) start(ctx context.Context, sc *SocketConnection, t *dialTa
 	if name == "" {
 		name = t.identity
 	}
+	if name == "" && !tls.cfg.InsecureSkipVerify {
+		_ = sc.Close() // GIO would accept a certificate for any name
+		return errors.New("ClientTLSConfig.ServerName is needed: the address has no host name")
+	}
 	err := sc.startTLS(ctx, tls.cfg.conn(tls.material, name))
 	if err == nil {
 		return nil

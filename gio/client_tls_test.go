@@ -116,6 +116,33 @@ func TestClientTLSThatCannotBeIsAnErrorOfEveryDial(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+func TestClientTLSNeedsANameToCheck(t *testing.T) {
+	a := newAuthority(t)
+	cert, key := a.issue(t, "server", nil, "localhost")
+	svc := gio.NewSocketService(&gio.ServiceConfig{TLS: &gio.TLSConfig{CertFile: cert, KeyFile: key}})
+	defer svc.Close()
+	path := t.TempDir() + "/s"
+	_, err := svc.Listen("unix", path)
+	require.NoError(t, err)
+	go func() { _ = svc.Serve(context.Background(), gio.HandlerFunc(echo)) }()
+	cfg := &gio.ClientTLSConfig{RootCAFile: a.file}
+	_, err = newClient(t, &gio.ClientConfig{TLS: cfg}).Dial(t.Context(), "unix", path)
+	require.ErrorContains(t, err, "ServerName")
+	cfg.ServerName = "localhost"
+	c, err := newClient(t, &gio.ClientConfig{TLS: cfg}).Dial(t.Context(), "unix", path)
+	require.NoError(t, err)
+	requireEcho(t, c)
+	c, err = newClient(t, &gio.ClientConfig{TLS: &gio.ClientTLSConfig{InsecureSkipVerify: true}}).Dial(t.Context(), "unix", path)
+	require.NoError(t, err)
+	requireEcho(t, c)
+
+	tcp := tlsEcho(t, a, "localhost")
+	c, err = newClient(t, &gio.ClientConfig{TLS: &gio.ClientTLSConfig{RootCAFile: a.file}}).
+		Dial(t.Context(), "tcp4", fmt.Sprintf(":%d", tcpPort(tcp)))
+	require.NoError(t, err)
+	requireEcho(t, c)
+}
+
 // silentTLS accepts clients and says nothing.
 func silentTLS(t *testing.T) (addr net.Addr, accepted <-chan net.Conn) {
 	t.Helper()

@@ -41,16 +41,20 @@ func (l *listener) closeNative() error {
 	l.nativeClosed = true
 	l.settle()
 	l.mu.Lock()
-	paths, sources, handlers := l.paths, l.sources, l.handlers
+	paths, sources := l.paths, l.sources
 	l.paths, l.sources = nil, nil
+	var connected []uint64
+	for _, h := range l.handlers {
+		if h.c != 0 {
+			connected = append(connected, h.c)
+		}
+	}
 	l.mu.Unlock()
 	for _, p := range paths {
 		p.unlink()
 	}
-	for _, h := range handlers {
-		if h.c != 0 {
-			l.native.disconnect(h.c)
-		}
+	for _, c := range connected {
+		l.native.disconnect(c)
 	}
 	l.native.close()
 	for _, s := range sources {

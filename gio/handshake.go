@@ -40,8 +40,17 @@ type handshake struct {
 	done chan struct{}
 }
 
-// starter gives the stream, and what to call when the handshake is over.
-type starter func() (nativeStream, func(), error)
+// starter gives what the handshake is done with.
+type starter func() (handshaking, error)
+
+type handshaking struct {
+	native nativeStream
+	after  func() // called when it is over
+
+	// listen waits until the peer has said something or wake is called: who is
+	// silent costs no thread. Both may be nil.
+	listen, wake func()
+}
 
 // wait starts the handshake, once, and waits for its end.
 func (h *handshake) wait(start starter, ctx context.Context, deadline, closing <-chan struct{}) error {
@@ -74,34 +83,35 @@ func (h *handshake) begin(start starter) {
 		return
 	}
 	h.begun = true
-	native, release, err := start()
+	with, err := start()
 	if err != nil {
 		h.err, h.over = err, true
 		close(h.done)
 		return
 	}
-	h.native = native
+	h.native = with.native
 	h.cancel = newCancellable()
-	go h.run(release)
+	go h.run(with)
 }
 
-func (h *handshake) run(release func()) {
-	expired := make(chan struct{})
-	var timer *time.Timer
+func (h *handshake) run(with handshaking) {
 	if h.limit > 0 {
-		timer = time.AfterFunc(h.limit, func() {
-			close(expired)
+		timer := time.AfterFunc(h.limit, func() {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			if h.cancel.valid() {
 				h.cancel.cancel()
+				if with.wake != nil {
+					with.wake()
+				}
 			}
 		})
+		defer timer.Stop()
+	}
+	if with.listen != nil {
+		with.listen()
 	}
 	err := h.native.handshake(h.cancel)
-	if timer != nil && !timer.Stop() {
-		<-expired
-	}
 	h.mu.Lock()
 	switch {
 	case err == nil:
@@ -114,7 +124,7 @@ func (h *handshake) run(release func()) {
 	h.cancel.unref()
 	h.cancel = nativeCancellable{}
 	h.mu.Unlock()
-	release()
+	with.after()
 	close(h.done)
 }
 

@@ -67,10 +67,20 @@ struct gsv_state {
   gboolean accepting, want_accept;
 };
 
+/* A GSource of a listener's. */
+typedef struct {
+  GSource source;
+  gsv_state *st;
+} gsv_source;
+
 void gsv_apply (gsv_state *st);
 void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));
 void gsv_commit (gsv_state *st, GSocket *socket);
+void gsv_shield (gsv_state *st);
 void gsv_unshield (gsv_state *st);
+void gsv_ensure_guard (gsv_state *st);
+void gsv_watch (gsv_state *st);
+void gsv_arm_fd_timer (gsv_state *st);
 void gsv_sweep (gsv_state *st);
 void gsv_enter_emission (gsv_state *st);
 void gsv_leave_emission (gsv_state *st);
@@ -81,6 +91,9 @@ void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);
 gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
                         GObject *source);
+int gsv_deliver (gsv_state *st, uint64_t handler,
+                 GSocketConnection *connection, GObject *source);
+void gsv_connect_active (gsv_state *st);
 void gsv_after_decline (gsv_state *st);
 void gsv_job_started (gsv_state *st);
 void gsv_adopt_backlog (gsv_state *st);

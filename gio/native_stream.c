@@ -56,12 +56,6 @@ gsv_stream_free (gsv_stream *s)
   g_free (s);
 }
 
-gpointer
-gsv_stream_object (gsv_stream *s)
-{
-  return s->stream;
-}
-
 int
 gsv_stream_traits (gsv_stream *s)
 {

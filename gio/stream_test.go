@@ -1,7 +1,6 @@
 package gio_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
@@ -117,11 +116,12 @@ func TestStreamCloseWakesWaiters(t *testing.T) {
 		}()
 		go func() {
 			var err error
-			for b := make([]byte, 1<<20); err == nil; _, err = a.Write(b) {
-				_, _ = io.ReadFull(bytes.NewReader(nil), nil)
+			for b := make([]byte, 1<<20); err == nil; {
+				_, err = a.Write(b)
 			}
 			errs <- err
 		}()
+		waiting(t, "gio.(*stream).transfer", 2, "select", "syscall")
 		require.NoError(t, a.Close())
 		for range 2 {
 			require.ErrorIs(t, receive(t, errs), net.ErrClosed)

@@ -79,13 +79,13 @@ func (s *stream) ready(h *half) error {
 }
 
 // startHandshake has the handshake hold life until it is over.
-func (s *stream) startHandshake() (nativeStream, func(), error) {
+func (s *stream) startHandshake() (handshaking, error) {
 	s.life.RLock()
 	if s.closed.Load() {
 		s.life.RUnlock()
-		return nativeStream{}, nil, net.ErrClosed
+		return handshaking{}, net.ErrClosed
 	}
-	return s.native, s.life.RUnlock, nil
+	return handshaking{native: s.native, after: s.life.RUnlock}, nil
 }
 
 // transfer reads into b or writes some of it. The caller holds h.mu.

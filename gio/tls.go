@@ -211,12 +211,14 @@ func newServerTLS(cfg *TLSConfig) *serverTLS {
 
 // conn is the TLS of one connection; nothing is made until its first use.
 func (t *serverTLS) conn() *tlsConn {
-	return newTLSConn(handshakeLimit(t.cfg.HandshakeTimeout), func(n nativeConn) (nativeStream, error) {
+	c := newTLSConn(handshakeLimit(t.cfg.HandshakeTimeout), func(n nativeConn) (nativeStream, error) {
 		if t.err != nil {
 			return nativeStream{}, t.err
 		}
 		return n.tlsServer(t.material, int(t.cfg.ClientAuth))
 	})
+	c.server = true
+	return c
 }
 
 // conn is the TLS of one client's connection.

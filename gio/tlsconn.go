@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -20,6 +21,7 @@ import (
 type tlsConn struct {
 	hs     handshake
 	make   func(nativeConn) (nativeStream, error) // puts TLS on the socket
+	server bool                                   // the peer speaks first
 	native nativeStream                           // once hs was begun
 
 	closing    chan struct{} // closed by Close
@@ -45,11 +47,27 @@ func newTLSConn(limit time.Duration, mk func(nativeConn) (nativeStream, error)) 
 
 // ready waits for the handshake. The caller holds c.life.
 func (t *tlsConn) ready(c *conn, ctx context.Context, deadline <-chan struct{}) error {
-	return t.hs.wait(func() (nativeStream, func(), error) {
-		n, err := t.make(c.native)
-		t.native = n
-		return n, func() {}, err
+	return t.hs.wait(func() (with handshaking, err error) {
+		t.native, err = t.make(c.native)
+		with.native, with.after = t.native, func() {}
+		if p, rerr := c.register(); false && t.server && rerr == nil {
+			with.listen = func() { _ = p.raw.Read(hasArrived) }
+			// After its time limit the connection is of no use anyway.
+			with.wake = func() { _ = p.file.SetReadDeadline(time.Unix(1, 0)) }
+		}
+		return with, err
 	}, ctx, deadline, t.closing)
+}
+
+// hasArrived tells whether there is something to read, or an end.
+func hasArrived(fd uintptr) bool {
+	var b [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return err != syscall.EAGAIN
+		}
+	}
 }
 
 // read is conn.read under its locks.

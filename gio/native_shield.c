@@ -1,0 +1,95 @@
+/* Stopping without losing a client that waits. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "native.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Shield. Before GLib 2.85.3 a cancelled accept still calls accept(2) and then
+ * drops the client. So while it is dispatched, an inert socket sits at the
+ * descriptor; the listening one waits at the placeholder. */
+static gboolean
+must_shield (void)
+{
+  static int answer = -1;
+  if (answer < 0)
+    answer = glib_check_version (2, 85, 3) != NULL;
+  return answer;
+}
+
+static gboolean
+same_file (int a, int b)
+{
+  struct stat sa, sb;
+  return fstat (a, &sa) == 0 && fstat (b, &sb) == 0 && sa.st_ino == sb.st_ino
+         && sa.st_dev == sb.st_dev;
+}
+
+void
+gsv_unshield (gsv_state *st)
+{
+  guint i;
+
+  if (st->sentinel != NULL)
+    {
+      g_source_destroy (st->sentinel);
+      g_source_unref (st->sentinel);
+      st->sentinel = NULL;
+    }
+  for (i = 0; i < st->socks->len; i++)
+    {
+      gsv_sock *s = st->socks->pdata[i];
+      if (!s->shielded)
+        continue;
+      s->shielded = FALSE;
+      /* Somebody may have closed the GSocket meanwhile: then the number is
+       * not ours to write to. */
+      if (same_file (s->fd, st->inert))
+        dup3 (s->placeholder, s->fd, O_CLOEXEC);
+      /* The placeholder must not keep the port open by itself. */
+      dup3 (st->inert, s->placeholder, O_CLOEXEC);
+    }
+}
+
+static gboolean
+on_sentinel (gpointer data)
+{
+  gsv_state *st = data;
+  gsv_unshield (st);
+  return G_SOURCE_REMOVE;
+}
+
+void
+gsv_shield (gsv_state *st)
+{
+  gboolean any = FALSE;
+  guint i;
+
+  if (!must_shield () || st->inert < 0)
+    return;
+  for (i = 0; i < st->socks->len; i++)
+    {
+      gsv_sock *s = st->socks->pdata[i];
+      if (!s->shielded && s->placeholder >= 0
+          && dup3 (s->fd, s->placeholder, O_CLOEXEC) >= 0)
+        s->shielded = dup3 (st->inert, s->fd, O_CLOEXEC) >= 0;
+      any |= s->shielded;
+    }
+  if (!any)
+    return;
+  /* Sources of one priority run in the order they were attached: the cancelled
+   * accept must be older. After stop, start, stop it is younger than the
+   * sentinel of the first stop, so that one goes. */
+  if (st->sentinel != NULL)
+    {
+      g_source_destroy (st->sentinel);
+      g_source_unref (st->sentinel);
+    }
+  st->sentinel = g_idle_source_new ();
+  g_source_set_priority (st->sentinel, G_PRIORITY_DEFAULT);
+  g_source_set_callback (st->sentinel, on_sentinel, st, NULL);
+  g_source_attach (st->sentinel, st->context);
+}
