@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,7 +28,7 @@ var names atomic.Int64
 // abstract is the address of an abstract Unix socket that nobody else has.
 func abstract(t testing.TB) string {
 	t.Helper()
-	return "@glibserve-test-" + strconv.Itoa(int(names.Add(1))) + "-" + filepath.Base(t.TempDir())
+	return "@glibserve-test-" + strconv.Itoa(os.Getpid()) + "-" + strconv.Itoa(int(names.Add(1)))
 }
 
 // everyNetwork runs f with an address to listen on for each kind of socket.

@@ -73,6 +73,12 @@
 // property, signal and virtual method of the seven classes: where it is here, or
 // why it is not.
 //
+// # TLS
+//
+// ServiceConfig.TLS and ClientConfig.TLS use GIO's own backend, of the package
+// glib-networking; a connection is a *SocketConnection all the same, and what it
+// reads and writes is the plain text. Or use crypto/tls over NetListener.
+//
 // # Errors
 //
 // Connections return *net.OpError, as package net does. errors.Is finds

@@ -353,34 +353,6 @@ func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	return port, nil
 }
 
-// SetBacklog sets the listen(2) backlog of the sockets that are there and of
-// those that will be added (g_socket_listener_set_backlog, which has no effect
-// on sockets that listen already).
-func (l *SocketListener) SetBacklog(n int) {
-	if n <= 0 {
-		n = defaultBacklog
-	}
-	_ = l.l.call(func() error {
-		if !l.l.nativeClosed && l.l.native.backlog() != n {
-			l.l.native.setBacklog(n)
-		}
-		return nil
-	})
-}
-
-// Backlog is what SetBacklog or the configuration set, or other code that has
-// the GObject (the property "listen-backlog"). It waits for the loop; 0 after
-// Close.
-func (l *SocketListener) Backlog() (n int) {
-	_ = l.l.call(func() error {
-		if !l.l.nativeClosed {
-			n = l.l.native.backlog()
-		}
-		return nil
-	})
-	return n
-}
-
 // Addrs returns the addresses in the order in which they were added.
 func (l *SocketListener) Addrs() []net.Addr {
 	l.l.mu.Lock()

@@ -155,17 +155,6 @@ func (l *listener) event(id uint64, event ListenerEvent, fd int) {
 	h.fn.(eventFunc)(event, addr)
 }
 
-// ConnectNotifyBacklog calls f whenever the backlog has changed, on the loop's
-// thread, inside the call that changed it (the signal "notify::listen-backlog",
-// which GIO emits for the property alone, not for
-// g_socket_listener_set_backlog). f must return at once.
-func (l *SocketListener) ConnectNotifyBacklog(f func(backlog int)) SignalHandle {
-	if f == nil {
-		panic("gio: ConnectNotifyBacklog with a nil function")
-	}
-	return l.l.connect("notify::listen-backlog", func() { f(l.Backlog()) }, caller())
-}
-
 // notify calls a handler that takes no arguments.
 func (l *listener) notify(id uint64) {
 	h := l.handler(id)

@@ -107,11 +107,12 @@ var gracefulTimeout = 10 * time.Second
 // GIO waits in g_io_stream_close, on the calling thread and without limit; here
 // only the goroutine that calls Close waits, so don't call it on a loop's
 // thread. Reads and writes in progress, and Close of the connection's service,
-// don't wait. On a Unix connection it is syscall.EOPNOTSUPP.
+// don't wait. On a Unix connection, and with TLS, which has a goodbye of its
+// own, it is syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
 	return sc.use("set", func(n nativeConn) error {
-		if !n.isTCP() {
-			return withMessage(syscall.EOPNOTSUPP, "graceful disconnect: not a TCP connection")
+		if !n.isTCP() || sc.c.tls.Load() != nil {
+			return withMessage(syscall.EOPNOTSUPP, "graceful disconnect: not a plain TCP connection")
 		}
 		if on {
 			sc.c.graceful.Store(true)
@@ -135,7 +136,7 @@ func (sc *SocketConnection) GracefulDisconnect() (on bool) {
 // drainIfGraceful is for Close, after it has set closed: nobody begins anything
 // any more.
 func (c *conn) drainIfGraceful() error {
-	if !c.graceful.Load() {
+	if !c.graceful.Load() || c.tls.Load() != nil {
 		return nil
 	}
 	c.saveLocalAddr()

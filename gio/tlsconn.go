@@ -50,7 +50,7 @@ func (t *tlsConn) ready(c *conn, ctx context.Context, deadline <-chan struct{}) 
 	return t.hs.wait(func() (with handshaking, err error) {
 		t.native, err = t.make(c.native)
 		with.native, with.after = t.native, func() {}
-		if p, rerr := c.register(); false && t.server && rerr == nil {
+		if p, rerr := c.register(); t.server && rerr == nil {
 			with.listen = func() { _ = p.raw.Read(hasArrived) }
 			// After its time limit the connection is of no use anyway.
 			with.wake = func() { _ = p.file.SetReadDeadline(time.Unix(1, 0)) }

@@ -28,8 +28,8 @@ var ErrNoFile = errors.New("gio: the peer sent data, not a file")
 func (sc *SocketConnection) PeerCredentials() (*Credentials, error) {
 	var cred *Credentials
 	err := sc.use("credentials", func(n nativeConn) (err error) {
-		if err := sc.c.needUnix(); err != nil {
-			return err // the kernel would answer with nobody
+		if sc.c.family != syscall.AF_UNIX {
+			return errNotUnix // the kernel would answer with nobody
 		}
 		cred, err = n.credentials()
 		return err
@@ -151,7 +151,7 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 	}
 	if c.hasUnread {
 		c.hasUnread = false
-		return c.native.credentials()
+		return c.peerCredentials(op)
 	}
 	// The kernel attaches them only to those who ask.
 	was, err := c.native.option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
@@ -170,13 +170,18 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.nfds))
 	case r.credentials == nil || r.credentials.PID == 0:
 		// No process has the id 0: the byte was sent without.
-		cred, err := c.native.credentials()
-		if err != nil {
-			return nil, c.opError(op, err)
-		}
-		return cred, nil
+		return c.peerCredentials(op)
 	}
 	return r.credentials, nil
+}
+
+// peerCredentials is for callers that hold life.
+func (c *conn) peerCredentials(op string) (*Credentials, error) {
+	cred, err := c.native.credentials()
+	if err != nil {
+		return nil, c.opError(op, err)
+	}
+	return cred, nil
 }
 
 // needUnix is the clear error of what only Unix sockets can do.
@@ -187,8 +192,10 @@ func (c *conn) needUnix() error {
 	if c.family == syscall.AF_UNIX {
 		return nil
 	}
-	return withMessage(syscall.EOPNOTSUPP, "not a Unix socket: only those carry files and credentials")
+	return errNotUnix
 }
+
+var errNotUnix = withMessage(syscall.EOPNOTSUPP, "not a Unix socket: only those carry files and credentials")
 
 // sendMessage waits like Write until the kernel has taken the message.
 func (c *conn) sendMessage(op string, m message) error {
