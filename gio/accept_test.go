@@ -239,3 +239,33 @@ func TestCloseClosesWhatWaitsForAccept(t *testing.T) {
 		requireEnd(t, peer)
 	})
 }
+
+// Between the moment when the loop finds nobody waiting and the one when it
+// holds the client back, somebody may begin to wait.
+func TestClientIsNotHeldBackFromWhoBeginsToWait(t *testing.T) {
+	svc := gio.NewSocketService(nil)
+	defer svc.Close()
+	addrs := []net.Addr{loopback(t, &svc.SocketListener, nil), loopback(t, &svc.SocketListener, nil)}
+	for range 40 {
+		const n = 20
+		peers := make([]net.Conn, n)
+		for i := range peers {
+			var err error
+			peers[i], err = net.Dial("tcp", addrs[i%2].String())
+			require.NoError(t, err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		got := 0
+		for c, err := range svc.Conns(ctx) {
+			require.NoError(t, err, "client %d", got)
+			require.NoError(t, c.Close())
+			if got++; got == n {
+				break
+			}
+		}
+		cancel()
+		for _, c := range peers {
+			_ = c.Close()
+		}
+	}
+}

@@ -3,7 +3,6 @@ package gio_test
 import (
 	"context"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -237,20 +236,4 @@ func TestWrongClientConfigIsAnErrorOfEveryDial(t *testing.T) {
 	client := newClient(t, &gio.ClientConfig{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}})
 	_, err := client.Dial(t.Context(), "unix", "@x")
 	require.ErrorContains(t, err, "mismatched")
-}
-
-// A refusal that comes late, after GIO has tried all addresses it has, is an
-// error path of its own in GIO.
-func TestSlowFailureLeavesNothing(t *testing.T) {
-	addr, fill := fullListener(t)
-	fill()
-	client := newClient(t, nil)
-	// GIO's own timeout, not the library's.
-	require.NoError(t, client.Loop().Call(t.Context(), func() error {
-		client.Gotk4().SetTimeout(1)
-		return nil
-	}))
-	_, err := client.Dial(t.Context(), "tcp", addr)
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	requireNoDials(t)
 }

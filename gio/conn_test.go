@@ -34,9 +34,28 @@ func abstract(t testing.TB) string {
 // everyNetwork runs f with an address to listen on for each kind of socket.
 func everyNetwork(t *testing.T, f func(t *testing.T, network, address string)) {
 	t.Run("tcp4", func(t *testing.T) { f(t, "tcp", "127.0.0.1:0") })
-	t.Run("tcp6", func(t *testing.T) { f(t, "tcp", "[::1]:0") })
+	t.Run("tcp6", func(t *testing.T) {
+		needIPv6(t)
+		f(t, "tcp", "[::1]:0")
+	})
 	t.Run("unix", func(t *testing.T) { f(t, "unix", filepath.Join(t.TempDir(), "s")) })
 	t.Run("abstract", func(t *testing.T) { f(t, "unix", abstract(t)) })
+}
+
+var hasIPv6 = sync.OnceValue(func() bool {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	return ln.Close() == nil
+})
+
+// needIPv6 skips a test on a machine where nobody can listen on ::1.
+func needIPv6(t testing.TB) {
+	t.Helper()
+	if !hasIPv6() {
+		t.Skip("this machine has no IPv6")
+	}
 }
 
 // listenOn makes a listener that is closed at the end of the test.

@@ -85,74 +85,13 @@ typedef struct {
   uint64_t id;
   int kind;
   GMainContext *context; /* one reference */
-  GWeakRef task;         /* of a dial that failed */
-  int looks;
 } dial_data;
 
 static void
-dial_free (gpointer data)
+dial_free (dial_data *d)
 {
-  dial_data *d = data;
-
-  g_weak_ref_clear (&d->task);
   g_main_context_unref (d->context);
   g_free (d);
-}
-
-/* Below 2.81 GIO loses a reference to its GTask, and with it all that belongs
- * to the dial, when the last attempt fails after the last address was tried: a
- * refusal that takes more than 250 ms is enough (GLib #3184). Attempts that are
- * still under way when a dial fails are cancelled, and each holds a reference
- * until it has noticed: that is a matter of iterations, not of seconds. */
-#define LOOKS 8
-#define LAST_LOOK_MS 2000
-
-static gboolean
-last_look (gpointer data)
-{
-  dial_data *d = data;
-  GObject *task = g_weak_ref_get (&d->task);
-  GResolver *resolver = g_resolver_get_default ();
-
-  if (task != NULL)
-    {
-      /* Ours and the lost one. A resolver of the program's own may answer a
-       * cancelled lookup whenever it likes. */
-      if (g_atomic_int_get ((int *) &task->ref_count) == 2
-          && strcmp (G_OBJECT_TYPE_NAME (resolver), "GThreadedResolver") == 0)
-        g_object_unref (task);
-      g_object_unref (task);
-    }
-  g_object_unref (resolver);
-  gsvGoDialEnded (d->id);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-look_later (dial_data *d, GSource *source, GSourceFunc look)
-{
-  g_source_set_callback (source, look, d, look == last_look ? dial_free : NULL);
-  g_source_attach (source, d->context);
-  g_source_unref (source);
-}
-
-static gboolean
-early_look (gpointer data)
-{
-  dial_data *d = data;
-  GObject *task = g_weak_ref_get (&d->task);
-
-  if (task == NULL)
-    {
-      gsvGoDialEnded (d->id);
-      dial_free (d);
-      return G_SOURCE_REMOVE;
-    }
-  g_object_unref (task);
-  if (++d->looks < LOOKS)
-    return G_SOURCE_CONTINUE;
-  look_later (d, g_timeout_source_new (LAST_LOOK_MS), last_look);
-  return G_SOURCE_REMOVE;
 }
 
 /* GIO's asynchronous errors have forgotten their errno, but the message ends
@@ -234,14 +173,6 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
     {
       err.sys_errno = errno_of (err.error);
       gsvGoDialed (d->id, NULL, &err); /* which clears it */
-      if (glib_check_version (2, 81, 0) != NULL)
-        {
-          GSource *source = g_idle_source_new ();
-          g_source_set_priority (source, G_PRIORITY_DEFAULT);
-          g_weak_ref_set (&d->task, result);
-          look_later (d, source, early_look);
-          return;
-        }
     }
   gsvGoDialEnded (d->id);
   dial_free (d);
@@ -259,7 +190,6 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
   d->id = id;
   d->kind = kind;
   d->context = g_main_context_ref (context);
-  g_weak_ref_init (&d->task, NULL);
   g_main_context_push_thread_default (context);
   client = with_family (original, family);
   switch (kind)

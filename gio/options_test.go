@@ -24,7 +24,10 @@ func option(t testing.TB, c syscall.Conn, level, name int) int {
 
 func everyTCP(t *testing.T, f func(t *testing.T, network, address string)) {
 	t.Run("tcp4", func(t *testing.T) { f(t, "tcp4", "127.0.0.1:0") })
-	t.Run("tcp6", func(t *testing.T) { f(t, "tcp6", "[::1]:0") })
+	t.Run("tcp6", func(t *testing.T) {
+		needIPv6(t)
+		f(t, "tcp6", "[::1]:0")
+	})
 }
 
 func TestNoDelayIsOnFromTheStart(t *testing.T) {

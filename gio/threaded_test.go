@@ -263,8 +263,9 @@ func TestPanicInRunClosesTheConnectionOnly(t *testing.T) {
 
 func TestCloseEndsBlockedRunHandlers(t *testing.T) {
 	svc, addr := newThreaded(t, 3, nil)
-	ended := make(chan error, 3)
+	begun, ended := make(chan struct{}, 3), make(chan error, 3)
 	svc.ConnectRun(func(c *gio.SocketConnection, _ any) bool {
+		begun <- struct{}{}
 		_, err := c.Read(make([]byte, 1))
 		ended <- err
 		return false
@@ -273,7 +274,9 @@ func TestCloseEndsBlockedRunHandlers(t *testing.T) {
 	for range 3 {
 		peers = append(peers, dial(t, addr))
 	}
-	gio.WaitForHandlers(t, &svc.SocketService, 3)
+	for range 3 { // they are in the books before they begin
+		receive(t, begun)
+	}
 	require.NoError(t, svc.Close())
 	for _, p := range peers {
 		require.ErrorIs(t, receive(t, ended), net.ErrClosed)
