@@ -29,9 +29,9 @@ type ClientConfig struct {
 	Loop *glibloop.Loop
 
 	// Timeout bounds a whole dial, from the first lookup to the last handshake,
-	// as net.Dialer's does; 0 is none. GSocketClient:timeout is set to it as
-	// well, in whole seconds, for those who use Gotk4. It does not bound what
-	// is read and written later: deadlines do.
+	// as net.Dialer's does; 0 is none. GSocketClient:timeout is set as well, for
+	// those who use Gotk4: to the next whole second after it. It does not bound
+	// what is read and written later: deadlines do.
 	Timeout time.Duration
 
 	// Network is "tcp4" or "tcp6" to connect over that family alone, whatever a
@@ -167,7 +167,12 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 	if c.tls, err = newClientTLS(cfg.TLS); err != nil {
 		c.wrong = err
 	}
-	seconds := min(uint64((c.timeout+time.Second-1)/time.Second), math.MaxInt32)
+	var seconds uint64
+	if c.timeout > 0 {
+		// Later than ours: below GLib 2.81 a dial that ends by GIO's own leaks
+		// (GLib #3184), as one that is refused late does.
+		seconds = min(uint64(c.timeout/time.Second)+1, math.MaxInt32)
+	}
 	var resolver coreglib.Objector
 	if cfg.ProxyResolver != nil {
 		resolver = cfg.ProxyResolver // else a nil of another type, which is not nil
