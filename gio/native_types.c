@@ -111,8 +111,14 @@ state_finalize (gsv_state *st)
 static void
 on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
 {
-  if (event == G_SOCKET_LISTENER_BINDING && st->add->v6only)
-    g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, NULL);
+  if (event == G_SOCKET_LISTENER_BINDING)
+    {
+      /* Whatever the system's default: "tcp" is both families. */
+      if (st->add != &st->foreign
+          && g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6)
+        g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY,
+                             st->add->v6only, NULL);
+    }
   else if (event == G_SOCKET_LISTENER_LISTENING && st->backlog > 0)
     {
       gsv_adopt_backlog (st);
