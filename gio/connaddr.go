@@ -1,0 +1,64 @@
+package gio
+
+import (
+	"net"
+	"runtime"
+	"syscall"
+)
+
+// The addresses of a connection. They are asked for late and kept for those who
+// ask after Close.
+
+// LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
+// (g_socket_connection_get_local_address).
+func (sc *SocketConnection) LocalAddr() net.Addr {
+	defer runtime.KeepAlive(sc)
+	return sc.c.localAddr()
+}
+
+func (c *conn) localAddr() net.Addr {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	if c.local == nil {
+		if c.hint != nil {
+			c.local = cloneAddr(c.hint)
+		} else if c.saved {
+			c.local = goAddr(c.self[:])
+		} else {
+			c.local = localAddr(int(c.fd))
+		}
+	}
+	if c.local == nil {
+		return emptyAddr(int(c.family))
+	}
+	return c.local
+}
+
+// saveLocalAddr is for end: the descriptor goes, the address stays. addrMu
+// makes end wait for whoever is asking the descriptor.
+func (c *conn) saveLocalAddr() {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	c.saved = true
+	switch {
+	case c.local != nil || c.hint != nil:
+	case c.family == syscall.AF_UNIX:
+		c.local = localAddr(int(c.fd))
+	default:
+		_, _ = sockname(int(c.fd), c.self[:])
+	}
+}
+
+// RemoteAddr is a *net.TCPAddr or *net.UnixAddr, also after Close, and never
+// nil: a peer that was gone before it was accepted has the zero address
+// (g_socket_connection_get_remote_address).
+func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.remoteAddr() }
+
+func (c *conn) remoteAddr() net.Addr {
+	c.addrMu.Lock()
+	defer c.addrMu.Unlock()
+	if c.remote == nil {
+		c.remote = goAddr(c.peer[:])
+	}
+	return c.remote
+}
