@@ -1,37 +1,56 @@
 package gio
 
 import (
-	"unsafe"
-
+	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 )
 
 // Gotk4 returns the listener as gotk4's object, to use what this package does
-// not wrap. Its methods belong on the loop's thread. The wrapper lives until
-// the process ends.
+// not wrap. Its methods belong on the loop's thread. The wrapper is made at the
+// first call and lives until the process ends; nil when that comes after Close.
 func (l *SocketListener) Gotk4() *gotkgio.SocketListener {
-	l.l.mu.Lock()
-	defer l.l.mu.Unlock()
-	if l.l.wrapper == nil {
-		p := l.l.gotk4Pointer()
-		if p == nil {
-			return nil
-		}
-		l.l.wrapper = &gotkgio.SocketListener{Object: wrap(p)}
-	}
-	return l.l.wrapper
+	return wrapper(l.l, &l.l.wrapper, func(o *coreglib.Object) *gotkgio.SocketListener {
+		return &gotkgio.SocketListener{Object: o}
+	})
 }
 
-// gotk4Pointer is for callers that hold mu.
-func (l *listener) gotk4Pointer() unsafe.Pointer {
-	select {
-	case <-l.finished:
-		return nil // the object is gone
-	default:
+// Gotk4 returns the service as gotk4's object, to use what this package does
+// not wrap or to hand it to other code. From then on the library assumes that
+// others take clients as well: it no longer waits for a handler of its own. Its
+// methods belong on the loop's thread. The wrapper is made at the first call
+// and lives until the process ends; nil when that comes after Close.
+func (s *SocketService) Gotk4() *gotkgio.SocketService {
+	return wrapper(s.l, &s.l.swrapper, func(o *coreglib.Object) *gotkgio.SocketService {
+		return &gotkgio.SocketService{SocketListener: gotkgio.SocketListener{Object: o}}
+	})
+}
+
+// Gotk4 returns the service as gotk4's object; see SocketService.Gotk4.
+func (t *ThreadedSocketService) Gotk4() *gotkgio.ThreadedSocketService {
+	return wrapper(t.l, &t.l.twrapper, func(o *coreglib.Object) *gotkgio.ThreadedSocketService {
+		return &gotkgio.ThreadedSocketService{SocketService: gotkgio.SocketService{
+			SocketListener: gotkgio.SocketListener{Object: o},
+		}}
+	})
+}
+
+// wrapper makes a listener's gotk4 object once.
+func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T {
+	l.mu.Lock()
+	if *cached != nil || l.socksClosed {
+		defer l.mu.Unlock()
+		return *cached
 	}
-	if l.kind != kindListener && l.foreign.CompareAndSwap(false, true) {
+	// Close has not begun, so the object is alive.
+	*cached = make(wrap(l.native.object()))
+	first := l.kind != kindListener && l.foreign.CompareAndSwap(false, true)
+	if first {
 		l.native.expectForeign()
-		l.sync()
 	}
-	return l.native.object()
+	w := *cached
+	l.mu.Unlock()
+	if first {
+		l.sync() // runs at once on the loop's thread, and takes mu
+	}
+	return w
 }

@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"os"
 
-	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
-
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -145,22 +143,3 @@ func (s *SocketService) ConnectNotifyActive(f func(active bool)) SignalHandle {
 
 // Done is closed when Close or Shutdown has ended.
 func (s *SocketService) Done() <-chan struct{} { return s.l.done }
-
-// Gotk4 returns the service as gotk4's object, to use what this package does
-// not wrap or to hand it to other code. From then on the library assumes that
-// others take clients as well: it no longer waits for a handler of its own. Its
-// methods belong on the loop's thread. The wrapper lives until the process
-// ends; nil after Close.
-func (s *SocketService) Gotk4() *gotkgio.SocketService {
-	l := s.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.swrapper == nil {
-		p := l.gotk4Pointer()
-		if p == nil {
-			return nil
-		}
-		l.swrapper = &gotkgio.SocketService{SocketListener: gotkgio.SocketListener{Object: wrap(p)}}
-	}
-	return l.swrapper
-}

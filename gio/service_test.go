@@ -355,3 +355,18 @@ func TestNilHandlersAreRefused(t *testing.T) {
 	require.Error(t, svc.Serve(context.Background(), nil))
 	require.Error(t, svc.Serve(context.Background(), gio.HandlerFunc(nil)))
 }
+
+func TestGotk4OnTheLoopsThread(t *testing.T) {
+	svc, addr := newService(t, nil)
+	require.NoError(t, svc.Loop().Call(context.Background(), func() error {
+		if svc.Gotk4() == nil || !svc.Gotk4().IsActive() {
+			return errors.New("no service, or not active")
+		}
+		return nil
+	}))
+	// Others may take clients now; nobody does.
+	requireEnd(t, dial(t, addr))
+	require.NoError(t, svc.Close())
+	require.NotNil(t, svc.Gotk4())
+	require.Nil(t, svc.SocketListener.Gotk4(), "after Close there is nothing left to wrap")
+}

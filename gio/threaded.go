@@ -1,8 +1,6 @@
 package gio
 
-import (
-	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
-)
+import ()
 
 // ThreadedSocketService serves each client on a thread of GIO's pool; it wraps
 // GThreadedSocketService. It is there for interoperation: goroutines (Serve) do
@@ -42,21 +40,4 @@ func (t *ThreadedSocketService) ConnectRun(f func(conn *SocketConnection, source
 		panic("gio: ConnectRun with a nil function")
 	}
 	return t.l.connect("run", runFunc(f), caller())
-}
-
-// Gotk4 returns the service as gotk4's object; see SocketService.Gotk4.
-func (t *ThreadedSocketService) Gotk4() *gotkgio.ThreadedSocketService {
-	l := t.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.twrapper == nil {
-		p := l.gotk4Pointer()
-		if p == nil {
-			return nil
-		}
-		l.twrapper = &gotkgio.ThreadedSocketService{SocketService: gotkgio.SocketService{
-			SocketListener: gotkgio.SocketListener{Object: wrap(p)},
-		}}
-	}
-	return l.twrapper
 }
