@@ -14,12 +14,7 @@ import (
 
 func TestCloseWakesRead(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, _ net.Conn) {
-		errc := make(chan error, 1)
-		go func() {
-			_, err := c.Read(make([]byte, 1))
-			errc <- err
-		}()
-		parked(t, "gio.(*conn).read", 1)
+		errc := reading(t, c)
 		require.NoError(t, c.Close())
 		require.ErrorIs(t, receive(t, errc), net.ErrClosed)
 	})
@@ -162,12 +157,7 @@ func TestCloseReadGivesWhatHadArrivedAndThenTheEnd(t *testing.T) {
 
 func TestCloseReadWakesRead(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, _ net.Conn) {
-		errc := make(chan error, 1)
-		go func() {
-			_, err := c.Read(make([]byte, 1))
-			errc <- err
-		}()
-		parked(t, "gio.(*conn).read", 1)
+		errc := reading(t, c)
 		require.NoError(t, c.CloseRead())
 		require.Equal(t, io.EOF, receive(t, errc))
 	})
@@ -198,12 +188,7 @@ func TestConnectionOutlivesItsListener(t *testing.T) {
 		l, addr := listenOn(t, network, address)
 		c, peer := join(t, l, addr)
 		defer c.Close()
-		errc := make(chan error, 1)
-		go func() {
-			_, err := c.Read(make([]byte, 1))
-			errc <- err
-		}()
-		parked(t, "gio.(*conn).read", 1)
+		errc := reading(t, c)
 		require.NoError(t, l.Close())
 		_, err := peer.Write([]byte("x"))
 		require.NoError(t, err)

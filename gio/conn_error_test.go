@@ -117,12 +117,7 @@ func TestResetByPeer(t *testing.T) {
 		})
 		t.Run("during Read", func(t *testing.T) {
 			c, peer := pair(t, network, address)
-			errc := make(chan error, 1)
-			go func() {
-				_, err := c.Read(make([]byte, 1))
-				errc <- err
-			}()
-			parked(t, "gio.(*conn).read", 1)
+			errc := reading(t, c)
 			require.NoError(t, peer.(*net.TCPConn).SetLinger(0))
 			require.NoError(t, peer.Close())
 			requireOpError(t, receive(t, errc), "read", "tcp", syscall.ECONNRESET)

@@ -75,9 +75,16 @@ func join(t testing.TB, l *gio.SocketListener, addr net.Addr) (*gio.SocketConnec
 	peer, err := net.Dial(addr.Network(), addr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = peer.Close() })
-	c, _, err := l.Accept(context.Background())
-	require.NoError(t, err)
-	return c, peer
+	for {
+		c, _, err := l.Accept(context.Background())
+		require.NoError(t, err)
+		if addr.Network() == "unix" || c.RemoteAddr().String() == peer.LocalAddr().String() {
+			return c, peer
+		}
+		// Another program's, which still dials who had this port before.
+		t.Logf("a stranger came from %v", c.RemoteAddr())
+		_ = c.Close()
+	}
 }
 
 // connected is join on a listener of its own.
@@ -110,25 +117,57 @@ func eachPair(t *testing.T, f func(t *testing.T, c *gio.SocketConnection, peer n
 // parked waits until n goroutines inside the function wait for the socket.
 func parked(t testing.TB, function string, n int) {
 	t.Helper()
-	waiting(t, function, n, "IO wait", "select", "chan receive", "semacquire", "sync.Cond.Wait")
+	waiting(t, function, n, blocked...)
 }
+
+// blocked are the states of a goroutine that waits for something to happen.
+var blocked = []string{"IO wait", "select", "chan receive", "semacquire", "sync.Cond.Wait"}
 
 // waiting waits until n goroutines inside the function are in one of the states.
 func waiting(t testing.TB, function string, n int, states ...string) {
 	t.Helper()
+	stacks := ""
+	ok := eventually(func() bool {
+		stacks = allStacks()
+		return countIn(stacks, function, states) == n
+	})
+	require.True(t, ok, "not %d wait in %s:\n%s", n, function, stacks[:min(len(stacks), 1<<14)])
+}
+
+func allStacks() string {
 	buf := make([]byte, 1<<20)
-	require.True(t, eventually(func() bool {
-		got := 0
-		for _, g := range bytes.Split(buf[:runtime.Stack(buf, true)], []byte("\n\n")) {
-			head, _, _ := strings.Cut(string(g), "\n")
-			_, state, _ := strings.Cut(head, "[")
-			if bytes.Contains(g, []byte(function+"(")) &&
-				slices.ContainsFunc(states, func(s string) bool { return strings.HasPrefix(state, s) }) {
-				got++
-			}
+	return string(buf[:runtime.Stack(buf, true)])
+}
+
+func countIn(stacks, function string, states []string) (n int) {
+	for _, g := range strings.Split(stacks, "\n\n") {
+		_, state, _ := strings.Cut(g, "[") // of the first line
+		if strings.Contains(g, function+"(") &&
+			slices.ContainsFunc(states, func(s string) bool { return strings.HasPrefix(state, s) }) {
+			n++
 		}
-		return got == n
-	}), "nobody waits in "+function)
+	}
+	return n
+}
+
+// reading begins a Read and returns once it waits; the channel has its error.
+func reading(t testing.TB, c *gio.SocketConnection) <-chan error {
+	t.Helper()
+	errc := make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		errc <- err
+	}()
+	stacks := ""
+	ok := eventually(func() bool {
+		stacks = allStacks()
+		return countIn(stacks, "gio.(*conn).read", blocked) > 0 || len(errc) > 0
+	})
+	require.True(t, ok, "Read neither waits nor returns:\n%s", stacks[:min(len(stacks), 1<<14)])
+	if len(errc) > 0 {
+		require.Fail(t, "Read did not wait", "it returned %v", <-errc)
+	}
+	return errc
 }
 
 func TestConnIsANetConn(t *testing.T) {

@@ -57,12 +57,7 @@ func TestDeadlineWakesARead(t *testing.T) {
 			func() time.Time { return time.Now().Add(5 * time.Millisecond) },
 		} {
 			require.NoError(t, c.SetReadDeadline(time.Time{}))
-			errc := make(chan error, 1)
-			go func() {
-				_, err := c.Read(make([]byte, 1))
-				errc <- err
-			}()
-			parked(t, "gio.(*conn).read", 1)
+			errc := reading(t, c)
 			require.NoError(t, c.SetReadDeadline(when()))
 			requireTimeout(t, receive(t, errc))
 		}
@@ -105,12 +100,7 @@ func TestClearedDeadlineLetsReadsWait(t *testing.T) {
 func TestDeadlineMayBePutOffWhileAReadWaits(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Hour)))
-		errc := make(chan error, 1)
-		go func() {
-			_, err := c.Read(make([]byte, 1))
-			errc <- err
-		}()
-		parked(t, "gio.(*conn).read", 1)
+		errc := reading(t, c)
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(2*time.Hour)))
 		require.NoError(t, c.SetReadDeadline(time.Time{}))
 		_, err := peer.Write([]byte("x"))
