@@ -85,6 +85,7 @@ typedef struct {
   uint64_t id;
   int kind;
   GMainContext *context; /* one reference */
+  int left;              /* iterations until the end is told */
 } dial_data;
 
 static void
@@ -92,6 +93,23 @@ dial_free (dial_data *d)
 {
   g_main_context_unref (d->context);
   g_free (d);
+}
+
+/* What was still under way when a dial failed is cancelled, and notices in the
+ * next few iterations: on a loop that has been closed these have to be asked
+ * for, so the dial's end is told after them. */
+#define LAST_ITERATIONS 8
+
+static gboolean
+linger (gpointer data)
+{
+  dial_data *d = data;
+
+  if (--d->left > 0)
+    return G_SOURCE_CONTINUE;
+  gsvGoDialEnded (d->id);
+  dial_free (d);
+  return G_SOURCE_REMOVE;
 }
 
 /* GIO's asynchronous errors have forgotten their errno, but the message ends
@@ -135,6 +153,7 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
   GSocketConnection *connection;
   gsv_error err = { 0 };
   gsv_dialed dialed;
+  GSource *look;
 
   switch (d->kind)
     {
@@ -173,6 +192,13 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
     {
       err.sys_errno = errno_of (err.error);
       gsvGoDialed (d->id, NULL, &err); /* which clears it */
+      d->left = LAST_ITERATIONS;
+      look = g_idle_source_new ();
+      g_source_set_priority (look, G_PRIORITY_DEFAULT);
+      g_source_set_callback (look, linger, d, NULL);
+      g_source_attach (look, d->context);
+      g_source_unref (look);
+      return;
     }
   gsvGoDialEnded (d->id);
   dial_free (d);
