@@ -205,8 +205,7 @@ gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
 
   if (socket == NULL)
     {
-      err->sys_errno = errno;
-      close (fd);
+      err->sys_errno = errno; /* the GSocket has closed fd */
       return FALSE;
     }
   ok = begin_add (st, &add, err);

@@ -90,8 +90,7 @@ sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
   socket = g_socket_new_from_fd (fd, &error);
   if (socket == NULL)
     {
-      g_clear_error (&error);
-      close (fd);
+      g_clear_error (&error); /* the GSocket has closed fd */
       return TRUE;
     }
   in.connection = g_socket_connection_factory_create_connection (socket);
