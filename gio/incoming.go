@@ -143,6 +143,14 @@ func (l *listener) connClosed(c *conn) {
 	}
 }
 
+// handles is called when a connection already in the books gets a handler, or
+// one that never will be gets a thread: Shutdown waits for handled.
+func (l *listener) handles() {
+	l.live.Lock()
+	l.live.handling++
+	l.live.Unlock()
+}
+
 // handled is called when a handler of Serve or run has returned.
 func (l *listener) handled() {
 	l.live.Lock()

@@ -107,9 +107,7 @@ func (l *listener) deliver(to target, sc *SocketConnection) int {
 	case l.socksClosed:
 		go sc.Close()
 	case p.serve != nil:
-		l.live.Lock()
-		l.live.handling++
-		l.live.Unlock()
+		l.handles()
 		p.serve.start(sc)
 	case len(p.waiters) > 0:
 		p.waiters[0].ch <- accepted{sc: sc}

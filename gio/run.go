@@ -22,9 +22,7 @@ func (l *listener) willRun(in *incoming, kept bool) int {
 		r.sc, result = newConn(l, in), resultKept
 		result |= l.track(r.sc.c, true)
 	} else {
-		l.live.Lock()
-		l.live.handling++
-		l.live.Unlock()
+		l.handles()
 	}
 	l.runs.Store(in.pointer(), r)
 	return result

@@ -64,9 +64,7 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	l.pull.held = nil
 	l.mu.Unlock()
 	for _, sc := range held {
-		l.live.Lock()
-		l.live.handling++
-		l.live.Unlock()
+		l.handles()
 		go sv.work(sc)
 	}
 	ln, served, err := sv.attach()
