@@ -3,8 +3,11 @@
 package gio_test
 
 import (
+	"context"
 	"io"
 	"net"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,4 +91,47 @@ func TestOptionsAllocateNothing(t *testing.T) {
 		_ = c.RemoteAddr()
 		_ = c.Source()
 	}))
+}
+
+// connAllocs is the ceiling for a whole connection: accepted, served by a
+// goroutine that served another one before, read, written and closed. They are
+// the *SocketConnection and the state behind it.
+const connAllocs = 2
+
+func TestAConnectionAllocatesLittle(t *testing.T) {
+	bytes := sync.Pool{New: func() any { return new([1]byte) }}
+	svc, addr := newService(t, nil)
+	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
+		b := bytes.Get().(*[1]byte)
+		if _, err := c.Read(b[:]); err == nil {
+			_, _ = c.Write(b[:])
+		}
+		bytes.Put(b)
+	})
+	tcp := addr.(*net.TCPAddr)
+	to := &syscall.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(tcp.IP.To4())}
+	b := make([]byte, 1)
+	one := func() {
+		// System calls alone: a client of package net would be counted too.
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = syscall.Connect(fd, to)
+		}
+		if err == nil {
+			_, err = syscall.Write(fd, b)
+		}
+		for n := 1; err == nil && n > 0; { // the byte, and the end
+			n, err = syscall.Read(fd, b)
+		}
+		if err != nil {
+			panic(err)
+		}
+		_ = syscall.Close(fd)
+	}
+	for range 100 {
+		one()
+	}
+	n := testing.AllocsPerRun(1000, one)
+	t.Logf("%v allocations for each connection", n)
+	require.LessOrEqual(t, n, float64(connAllocs))
 }

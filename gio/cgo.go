@@ -188,12 +188,10 @@ type nativeConn struct {
 	socket *C.GSocket // the connection's own, alive as long as it
 }
 
-// recv and send never block; a failure is an errno. b is not empty: cgo checks
-// no more than the slice only when it sees &b[0], and the buffer may well lie
-// inside something that has pointers.
+// recv and send never block; a failure is an errno. b is not empty.
 
 func (n nativeConn) recv(b []byte) (int, syscall.Errno) {
-	r := C.gsv_recv(n.socket, unsafe.Pointer(&b[0]), C.gsize(len(b)))
+	r := C.gsv_recv(address(n.socket), (*C.uint8_t)(&b[0]), C.gsize(len(b)))
 	if r < 0 {
 		return 0, syscall.Errno(-r)
 	}
@@ -201,7 +199,7 @@ func (n nativeConn) recv(b []byte) (int, syscall.Errno) {
 }
 
 func (n nativeConn) send(b []byte) (int, syscall.Errno) {
-	r := C.gsv_send(n.socket, unsafe.Pointer(&b[0]), C.gsize(len(b)))
+	r := C.gsv_send(address(n.socket), (*C.uint8_t)(&b[0]), C.gsize(len(b)))
 	if r < 0 {
 		return 0, syscall.Errno(-r)
 	}
@@ -209,7 +207,12 @@ func (n nativeConn) send(b []byte) (int, syscall.Errno) {
 }
 
 // close closes the stream and the socket and gives up the reference.
-func (n nativeConn) close() { C.gsv_conn_close(n.conn, n.socket) }
+func (n nativeConn) close() {
+	C.gsv_conn_close(C.uintptr_t(uintptr(unsafe.Pointer(n.conn))), address(n.socket))
+}
+
+// address passes a C object to the functions that take it as a number.
+func address(s *C.GSocket) C.uintptr_t { return C.uintptr_t(uintptr(unsafe.Pointer(s))) }
 
 // unref gives up the reference alone.
 func (n nativeConn) unref() { C.gsv_unref(C.gpointer(n.conn)) }

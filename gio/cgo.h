@@ -96,9 +96,11 @@ void gsv_unref (gpointer object); /* any thread */
 gpointer gsv_ref (gpointer object); /* any thread */
 
 /* connections (native_conn.c): any thread, the caller holds a reference */
-gssize gsv_recv (GSocket *socket, void *buf, gsize n);
-gssize gsv_send (GSocket *socket, const void *buf, gsize n);
-void gsv_conn_close (GSocketConnection *connection, GSocket *socket);
+/* Objects as numbers, data as bytes: whatever may point to pointers is looked
+ * through by cgo for Go memory at each call, and that takes as long as GIO. */
+gssize gsv_recv (uintptr_t socket, uint8_t *buf, gsize n);
+gssize gsv_send (uintptr_t socket, const uint8_t *buf, gsize n);
+void gsv_conn_close (uintptr_t connection, uintptr_t socket);
 int gsv_conn_is_connected (GSocketConnection *connection);
 int gsv_shutdown (GSocket *socket, int rd, int wr);
 int gsv_set_option (GSocket *socket, int level, int name, int value);

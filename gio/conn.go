@@ -122,24 +122,29 @@ func (sc *SocketConnection) watchForgotten() {
 // until there are some, the peer has closed its side (io.EOF), the read
 // deadline has passed, or Close or CloseRead.
 func (sc *SocketConnection) Read(b []byte) (int, error) {
-	n, err := sc.c.read(b)
+	// No defer, and small frames from here on: when the goroutine that waits
+	// for an idle client needs no more than its first 2 KiB of stack, that
+	// client costs a third less.
+	c := sc.c
+	c.rmu.Lock()
+	c.life.RLock()
+	n, err := c.readLocked(b)
+	c.life.RUnlock()
+	c.rmu.Unlock()
+	if err != nil && err != io.EOF {
+		err = c.opError("read", err)
+	}
 	runtime.KeepAlive(sc)
 	return n, err
 }
 
-func (c *conn) read(b []byte) (int, error) {
-	if len(b) == 0 {
-		if c.closed.Load() {
-			return 0, c.opError("read", net.ErrClosed)
-		}
-		return 0, nil
-	}
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
+// readLocked is for callers that hold rmu and life.
+func (c *conn) readLocked(b []byte) (int, error) {
 	if c.closed.Load() {
-		return 0, c.opError("read", net.ErrClosed)
+		return 0, net.ErrClosed
+	}
+	if len(b) == 0 {
+		return 0, nil
 	}
 	if c.hasUnread {
 		b[0], c.hasUnread = c.unread, false
@@ -148,8 +153,7 @@ func (c *conn) read(b []byte) (int, error) {
 	if t := c.tls.Load(); t != nil {
 		return t.read(c, b)
 	}
-	p := c.poll.file.Load()
-	if p == nil {
+	if c.poll.file.Load() == nil {
 		// Most reads of a short connection end here: it never costs a second
 		// descriptor or a place with the poller.
 		for {
@@ -161,21 +165,25 @@ func (c *conn) read(b []byte) (int, error) {
 				break
 			}
 		}
-		var err error
-		if p, err = c.register(); err != nil {
-			return 0, c.opError("read", err)
-		}
+	}
+	return c.readPolled(b)
+}
+
+func (c *conn) readPolled(b []byte) (int, error) {
+	p, err := c.register()
+	if err != nil {
+		return 0, err
 	}
 	n, errno, err := p.read(c, b)
 	if err != nil {
-		return 0, c.opError("read", c.pollError(err))
+		return 0, c.pollError(err)
 	}
 	return c.readResult(n, errno)
 }
 
 func (c *conn) readResult(n int, errno syscall.Errno) (int, error) {
 	if errno != 0 {
-		return 0, c.opError("read", c.errnoError("recv", errno))
+		return 0, c.errnoError("recv", errno)
 	}
 	if n == 0 {
 		return 0, io.EOF
@@ -187,20 +195,20 @@ func (c *conn) readResult(n int, errno syscall.Errno) (int, error) {
 // kernel has taken it, the write deadline has passed, or Close; the count says
 // how much went out before an error.
 func (sc *SocketConnection) Write(b []byte) (int, error) {
-	n, err := sc.c.write(b)
+	c := sc.c
+	c.wmu.Lock()
+	c.life.RLock()
+	n, err := 0, net.ErrClosed
+	if !c.closed.Load() {
+		n, err = c.writeLocked(b)
+	}
+	c.life.RUnlock()
+	c.wmu.Unlock()
+	if err != nil {
+		err = c.opError("write", err)
+	}
 	runtime.KeepAlive(sc)
 	return n, err
-}
-
-func (c *conn) write(b []byte) (int, error) {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.closed.Load() {
-		return 0, c.opError("write", net.ErrClosed)
-	}
-	return c.writeLocked(b)
 }
 
 // writeLocked is for callers that hold wmu and life.
@@ -218,7 +226,7 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 				break
 			}
 			if errno != 0 {
-				return done, c.opError("write", c.errnoError("send", errno))
+				return done, c.errnoError("send", errno)
 			}
 		}
 		if done == len(b) {
@@ -226,16 +234,16 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 		}
 		var err error
 		if p, err = c.register(); err != nil {
-			return done, c.opError("write", err)
+			return done, err
 		}
 	}
 	n, errno, err := p.write(c, b[done:])
 	done += n
 	if err != nil {
-		return done, c.opError("write", c.pollError(err))
+		return done, c.pollError(err)
 	}
 	if errno != 0 {
-		return done, c.opError("write", c.errnoError("send", errno))
+		return done, c.errnoError("send", errno)
 	}
 	return done, nil
 }

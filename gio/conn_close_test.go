@@ -32,7 +32,7 @@ func TestCloseWakesWrite(t *testing.T) {
 			n, err := c.Write(make([]byte, size))
 			ch <- result{n, err}
 		}()
-		parked(t, "gio.(*conn).write", 1)
+		parked(t, "gio.(*SocketConnection).Write", 1)
 		require.NoError(t, c.Close())
 		r := receive(t, ch)
 		require.ErrorIs(t, r.err, net.ErrClosed)
@@ -55,8 +55,8 @@ func TestCloseWakesWhoWaitsForTheirTurn(t *testing.T) {
 				errc <- err
 			}()
 		}
-		parked(t, "gio.(*conn).read", 1)
-		parked(t, "gio.(*conn).write", 1)
+		parked(t, "gio.(*SocketConnection).Read", 1)
+		parked(t, "gio.(*SocketConnection).Write", 1)
 		require.NoError(t, c.Close())
 		for range 2 * n {
 			require.ErrorIs(t, receive(t, errc), net.ErrClosed)

@@ -129,7 +129,7 @@ func TestResetByPeer(t *testing.T) {
 				_, err := c.Write(make([]byte, 64<<20))
 				errc <- err
 			}()
-			parked(t, "gio.(*conn).write", 1)
+			parked(t, "gio.(*SocketConnection).Write", 1)
 			require.NoError(t, peer.(*net.TCPConn).SetLinger(0))
 			require.NoError(t, peer.Close())
 			requireOpError(t, receive(t, errc), "write", "tcp", syscall.ECONNRESET)

@@ -161,7 +161,7 @@ func reading(t testing.TB, c *gio.SocketConnection) <-chan error {
 	stacks := ""
 	ok := eventually(func() bool {
 		stacks = allStacks()
-		return countIn(stacks, "gio.(*conn).read", blocked) > 0 || len(errc) > 0
+		return countIn(stacks, "gio.(*SocketConnection).Read", blocked) > 0 || len(errc) > 0
 	})
 	require.True(t, ok, "Read neither waits nor returns:\n%s", stacks[:min(len(stacks), 1<<14)])
 	if len(errc) > 0 {

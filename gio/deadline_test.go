@@ -71,7 +71,7 @@ func TestDeadlineWakesAWrite(t *testing.T) {
 			_, err := c.Write(make([]byte, 64<<20))
 			errc <- err
 		}()
-		parked(t, "gio.(*conn).write", 1)
+		parked(t, "gio.(*SocketConnection).Write", 1)
 		require.NoError(t, c.SetWriteDeadline(past))
 		requireTimeout(t, receive(t, errc))
 	})
@@ -89,7 +89,7 @@ func TestClearedDeadlineLetsReadsWait(t *testing.T) {
 			_, err := c.Read(b)
 			errc <- err
 		}()
-		parked(t, "gio.(*conn).read", 1)
+		parked(t, "gio.(*SocketConnection).Read", 1)
 		_, err = peer.Write([]byte("x"))
 		require.NoError(t, err)
 		require.NoError(t, receive(t, errc))

@@ -125,7 +125,7 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 			_, err := c.Write(make([]byte, size))
 			errc <- err
 		}()
-		parked(t, "gio.(*conn).write", 1)
+		parked(t, "gio.(*SocketConnection).Write", 1)
 		for range 10 {
 			runtime.GC()
 		}

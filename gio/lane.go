@@ -33,8 +33,9 @@ func newLane() (*lane, error) {
 
 // serve starts the handlers of what comes, until the lane is closed.
 func (ln *lane) serve(sv *serving) {
+	take := ln.take // once: as an argument it would be made for each turn
 	// The event is edge-triggered: its counter need not be read.
-	for ln.raw.Read(ln.take) == nil {
+	for ln.raw.Read(take) == nil {
 		ln.start(sv)
 	}
 }

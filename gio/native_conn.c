@@ -12,28 +12,31 @@
  * no message is formatted for each EAGAIN. errno 0 is GIO's own refusal: the
  * GSocket was closed. */
 gssize
-gsv_recv (GSocket *socket, void *buf, gsize n)
+gsv_recv (uintptr_t socket, uint8_t *buf, gsize n)
 {
   gssize r;
 
   errno = 0;
-  r = g_socket_receive_with_blocking (socket, buf, n, FALSE, NULL, NULL);
+  r = g_socket_receive_with_blocking ((GSocket *) socket, (gchar *) buf, n, FALSE, NULL, NULL);
   return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
 }
 
 gssize
-gsv_send (GSocket *socket, const void *buf, gsize n)
+gsv_send (uintptr_t socket, const uint8_t *buf, gsize n)
 {
   gssize r;
 
   errno = 0;
-  r = g_socket_send_with_blocking (socket, buf, n, FALSE, NULL, NULL);
+  r = g_socket_send_with_blocking ((GSocket *) socket, (const gchar *) buf, n, FALSE, NULL, NULL);
   return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
 }
 
 void
-gsv_conn_close (GSocketConnection *connection, GSocket *socket)
+gsv_conn_close (uintptr_t connection_address, uintptr_t socket_address)
 {
+  GSocketConnection *connection = (GSocketConnection *) connection_address;
+  GSocket *socket = (GSocket *) socket_address;
+
   /* Would block this thread until the peer has closed: Close in Go has done
    * what it asks for. */
   if (G_IS_TCP_CONNECTION (connection))

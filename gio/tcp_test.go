@@ -111,8 +111,8 @@ func TestGracefulCloseWakesReadersAndWriters(t *testing.T) {
 		_, err := c.Write(make([]byte, 64<<20))
 		errc <- err
 	}()
-	parked(t, "gio.(*conn).read", 1)
-	parked(t, "gio.(*conn).writeLocked", 1)
+	parked(t, "gio.(*SocketConnection).Read", 1)
+	parked(t, "gio.(*SocketConnection).Write", 1)
 	require.Error(t, c.Close())
 	require.ErrorIs(t, receive(t, errc), net.ErrClosed)
 	require.ErrorIs(t, receive(t, errc), net.ErrClosed)
