@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"time"
 
@@ -28,6 +29,9 @@ Try it from another terminal:
     nc -U /tmp/echo.sock
 `
 
+// maxLoops is far more than any machine has use for; each is a thread.
+const maxLoops = 256
+
 func main() { program.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -36,22 +40,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	addresses := listen.Default("tcp:127.0.0.1:9000")
 	flags.Var(addresses, "listen", "`address` to listen on, may be given several times:\n"+listen.Syntax)
 	grace := flags.Duration("grace", time.Second, "`time` that open connections may go on after Ctrl-C")
+	number := flags.Int("loops", 1, "`number` of main loops that serve each TCP address together (SO_REUSEPORT)")
 	if status, done := program.Parse(flags, usage, args, stdout, stderr); done {
 		return status
 	}
-	if *grace < 0 {
+	switch {
+	case *grace < 0:
 		return program.Refuse(name, errors.New("-grace must not be negative"), stderr)
+	case *number < 1 || *number > maxLoops:
+		return program.Refuse(name, fmt.Errorf("-loops is a number from 1 to %d", maxLoops), stderr)
 	}
 
-	if err := serve(ctx, addresses.Addresses(), *grace, stdout); err != nil {
+	if err := serve(ctx, *number, addresses.Addresses(), *grace, stdout); err != nil {
 		return program.Fail(name, err, stderr)
 	}
 	return program.OK
 }
 
 // serve listens, says so, and echoes until ctx is done.
-func serve(ctx context.Context, addresses []listen.Address, grace time.Duration, stdout io.Writer) error {
-	svc := gio.NewSocketService(nil)
+func serve(ctx context.Context, number int, addresses []listen.Address, grace time.Duration, stdout io.Writer) error {
+	svc := newLoops(number)
 	defer svc.Close()
 	addrs, err := listen.Open(svc, addresses)
 	if err != nil {

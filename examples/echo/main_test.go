@@ -135,6 +135,7 @@ func TestTheCommandLine(t *testing.T) {
 		{args: []string{"-h"}, status: program.OK, stdout: "nc -U /tmp/echo.sock"},
 		{args: []string{"-listen", "9000"}, status: program.Usage, stderr: `"9000" is not an address to listen on`},
 		{args: []string{"-grace", "-1s"}, status: program.Usage, stderr: "-grace must not be negative"},
+		{args: []string{"-loops", "0"}, status: program.Usage, stderr: "-loops is a number from 1 to 256"},
 		{args: []string{"9000"}, status: program.Usage, stderr: `unexpected argument "9000"`},
 		{args: []string{"-listen", "tcp:192.0.2.1:9000"}, status: program.Failure, stderr: "this machine has no such address"},
 		{args: []string{"-listen", "unix:/dev/null"}, status: program.Failure, stderr: "not a socket"},
