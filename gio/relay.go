@@ -1,0 +1,267 @@
+package gio
+
+import (
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// How much is moved at a time through a buffer, and when the kernel moves it
+// instead: splice(2) saves two copies and costs more calls.
+const (
+	relaySize   = 64 << 10
+	spliceMin   = 16 << 10 // a read of so much begins it
+	spliceSmall = 8 << 10  // and spliceEnd of less end it
+	spliceEnd   = 4
+)
+
+var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
+
+// relaying copies from one connection to another, or to itself. It holds a
+// buffer or a pipe only while bytes move. The locks of either side are held for
+// a step, never both: two connections may be relayed to each other.
+type relaying struct {
+	dst    *SocketConnection
+	src    *conn
+	remain int64 // negative: no limit
+	moved  int64
+
+	// The step in progress. The functions are made once.
+	buf                *[relaySize]byte
+	pipe               pipe
+	n                  int
+	errno              error // of splice
+	recvErrno          syscall.Errno
+	takeBuf, splicedIn func(fd uintptr) bool
+}
+
+// relay copies until the end, an error, or remain bytes.
+func (sc *SocketConnection) relay(from *SocketConnection, remain int64) (int64, error) {
+	r := &relaying{dst: sc, src: from.c, remain: remain}
+	r.takeBuf, r.splicedIn = r.tryBuffer, r.trySplice
+	var err error
+	for err == nil && r.remain != 0 {
+		if err = r.throughBuffer(); err == nil && r.n >= spliceMin {
+			err = r.throughPipe()
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	runtime.KeepAlive(from)
+	return r.moved, err
+}
+
+// count is for bytes that have arrived.
+func (r *relaying) count(n int) {
+	r.moved += int64(n)
+	if r.remain > 0 {
+		r.remain -= int64(n)
+	}
+}
+
+// most is how much of at most size may still be moved.
+func (r *relaying) most(size int) int {
+	if r.remain >= 0 && r.remain < int64(size) {
+		return int(r.remain)
+	}
+	return size
+}
+
+// throughBuffer moves once what is there.
+func (r *relaying) throughBuffer() error {
+	if err := r.receive(); err != nil {
+		return err
+	}
+	n, err := r.dst.Write(r.buf[:r.n])
+	r.count(n)
+	relayBuffers.Put(r.buf)
+	r.buf = nil
+	return err
+}
+
+// receive is Read into a buffer that is taken once something is there. Its
+// frames are small, as those of Read.
+func (r *relaying) receive() error {
+	c := r.src
+	c.rmu.Lock()
+	c.life.RLock()
+	err := r.receiveLocked()
+	c.life.RUnlock()
+	c.rmu.Unlock()
+	if err != nil && err != io.EOF {
+		err = c.opError("read", err)
+	}
+	return err
+}
+
+// receiveLocked is for callers that hold the source's rmu and life.
+func (r *relaying) receiveLocked() error {
+	c := r.src
+	for {
+		if c.closed.Load() {
+			return net.ErrClosed
+		}
+		if c.poll.file.Load() != nil {
+			return r.receivePolled()
+		}
+		if r.tryBuffer(0) {
+			return r.received()
+		}
+		if !c.closed.Load() && !c.park() {
+			return r.receivePolled()
+		}
+	}
+}
+
+func (r *relaying) receivePolled() error {
+	p, err := r.src.register()
+	if err != nil {
+		return err
+	}
+	if err := p.raw.Read(r.takeBuf); err != nil {
+		return r.src.pollError(err)
+	}
+	return r.received()
+}
+
+// tryBuffer answers false to wait.
+func (r *relaying) tryBuffer(uintptr) bool {
+	c := r.src
+	var errno syscall.Errno
+	r.buf = relayBuffers.Get().(*[relaySize]byte)
+	if c.hasUnread {
+		r.buf[0], r.n, c.hasUnread = c.unread, 1, false
+	} else {
+		r.n, errno = c.native.recv(r.buf[:r.most(relaySize)])
+	}
+	r.recvErrno = errno
+	if errno != 0 || r.n == 0 {
+		relayBuffers.Put(r.buf)
+		r.buf = nil
+	}
+	return errno != syscall.EAGAIN
+}
+
+func (r *relaying) received() (err error) {
+	r.n, err = r.src.readResult(r.n, r.recvErrno)
+	return err
+}
+
+// throughPipe moves by splice(2) for as long as it is worth it. It returns
+// without an error when a buffer is better.
+func (r *relaying) throughPipe() error {
+	for small := 0; small < spliceEnd && r.remain != 0; {
+		if worked, err := r.spliceIn(); !worked || err != nil {
+			return err
+		}
+		in := r.n
+		out, err := r.dst.c.spliceOut(r.pipe, in)
+		r.count(out)
+		if err != nil {
+			r.pipe.close() // there is something in it
+			return err
+		}
+		pipes.put(r.pipe)
+		if in < spliceSmall {
+			small++
+		} else {
+			small = 0
+		}
+	}
+	return nil
+}
+
+// spliceIn waits until there is something to read and moves it into a pipe of
+// the caller's. The end is io.EOF; worked=false, without an error, means that
+// splicing is not possible.
+func (r *relaying) spliceIn() (worked bool, err error) {
+	c := r.src
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return false, c.opError("read", net.ErrClosed)
+	}
+	if c.hasUnread {
+		return false, nil
+	}
+	p, err := c.register()
+	if err != nil {
+		return false, c.opError("read", err)
+	}
+	if err := p.raw.Read(r.splicedIn); err != nil {
+		return false, c.opError("read", c.pollError(err))
+	}
+	switch r.errno {
+	case nil:
+	case syscall.EINVAL, syscall.ENOSYS, syscall.EPERM, syscall.EMFILE, syscall.ENFILE:
+		return false, nil
+	default:
+		return false, c.opError("read", os.NewSyscallError("splice", r.errno))
+	}
+	if r.n == 0 {
+		return false, io.EOF
+	}
+	return true, nil
+}
+
+// trySplice answers false to wait; it has a pipe for as long as there is
+// something in it.
+func (r *relaying) trySplice(fd uintptr) bool {
+	if r.pipe, r.errno = pipes.get(); r.errno != nil {
+		return true
+	}
+	r.n, r.errno = splice(int(fd), r.pipe.w, r.most(pipeSize))
+	if r.n == 0 {
+		pipes.put(r.pipe)
+	}
+	return r.errno != syscall.EAGAIN
+}
+
+// spliceOut moves n bytes from the pipe to the connection, as one write.
+func (c *conn) spliceOut(p pipe, n int) (done int, err error) {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return 0, c.opError("write", net.ErrClosed)
+	}
+	polled, err := c.register()
+	if err != nil {
+		return 0, c.opError("write", err)
+	}
+	var errno error
+	err = polled.raw.Write(func(fd uintptr) bool {
+		for done < n {
+			var m int
+			if m, errno = splice(p.r, int(fd), n-done); errno != nil {
+				return errno != syscall.EAGAIN
+			}
+			done += m
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return done, c.opError("write", c.pollError(err))
+	case errno != nil:
+		return done, c.opError("write", os.NewSyscallError("splice", errno))
+	}
+	return done, nil
+}
+
+func splice(from, to, n int) (int, error) {
+	const move, nonblock = 1, 2
+	for {
+		m, err := syscall.Splice(from, nil, to, nil, n, move|nonblock)
+		if err != syscall.EINTR {
+			return int(max(m, 0)), err
+		}
+	}
+}
