@@ -17,19 +17,29 @@ const sendfileMax = 1 << 30
 // held while it waits. When it comes in bulk it goes by splice(2). Everything
 // else, and TLS, goes through Write. io.Copy to a connection calls this.
 func (sc *SocketConnection) ReadFrom(r io.Reader) (int64, error) {
+	if from := connUnder(r); from != nil && from.c.tls.Load() == nil && sc.c.tls.Load() == nil {
+		return sc.relay(from, r)
+	}
+	return sc.readFrom(r)
+}
+
+// connUnder is the connection that r reads, perhaps up to a limit, or nil.
+func connUnder(r io.Reader) *SocketConnection {
+	if lr, ok := r.(*io.LimitedReader); ok {
+		r = lr.R
+	}
+	from, _ := r.(*SocketConnection)
+	return from
+}
+
+// readFrom is for all but connections.
+func (sc *SocketConnection) readFrom(r io.Reader) (int64, error) {
 	defer runtime.KeepAlive(sc)
 	remain := int64(-1)
 	src := r
 	lr, limited := r.(*io.LimitedReader)
 	if limited {
 		src, remain = lr.R, max(lr.N, 0) // less than 0 is no more than 0
-	}
-	if from, ok := src.(*SocketConnection); ok && from.c.tls.Load() == nil && sc.c.tls.Load() == nil {
-		n, err := sc.relay(from, remain)
-		if limited {
-			lr.N -= n
-		}
-		return n, err
 	}
 	if f, ok := src.(*os.File); ok && sc.c.tls.Load() == nil {
 		if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {

@@ -26,7 +26,8 @@ var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
 type relaying struct {
 	dst    *SocketConnection
 	src    *conn
-	remain int64 // negative: no limit
+	limit  *io.LimitedReader // or nil
+	remain int64             // negative: no limit
 	moved  int64
 
 	// The step in progress. The functions are made once.
@@ -38,20 +39,43 @@ type relaying struct {
 	takeBuf, splicedIn func(fd uintptr) bool
 }
 
-// relay copies until the end, an error, or remain bytes.
-func (sc *SocketConnection) relay(from *SocketConnection, remain int64) (int64, error) {
-	r := &relaying{dst: sc, src: from.c, remain: remain}
-	r.takeBuf, r.splicedIn = r.tryBuffer, r.trySplice
+// relay copies from from, which r reads, until the end, an error, or r's limit.
+func (sc *SocketConnection) relay(from *SocketConnection, r io.Reader) (int64, error) {
+	c := newRelaying(sc, from.c, r)
 	var err error
-	for err == nil && r.remain != 0 {
-		if err = r.throughBuffer(); err == nil && r.n >= spliceMin {
-			err = r.throughPipe()
+	for err == nil && c.remain != 0 {
+		if err = c.receive(); err != nil {
+			break
+		}
+		if err = c.deliver(); err == nil && c.n >= spliceMin {
+			err = c.throughPipe()
 		}
 	}
-	if err == io.EOF {
-		err = nil
-	}
 	runtime.KeepAlive(from)
+	return c.result(err)
+}
+
+func newRelaying(dst *SocketConnection, src *conn, r io.Reader) *relaying {
+	c := &relaying{dst: dst, src: src, remain: -1}
+	c.takeBuf, c.splicedIn = c.tryBuffer, c.trySplice
+	if lr, ok := r.(*io.LimitedReader); ok {
+		c.limit, c.remain = lr, max(lr.N, 0) // less than 0 is no more than 0
+	}
+	return c
+}
+
+func (r *relaying) result(err error) (int64, error) {
+	if r.limit != nil {
+		r.limit.N -= r.moved
+	}
+	switch {
+	case err == io.EOF:
+		err = nil
+	case err != nil:
+		if _, ok := err.(*net.OpError); !ok {
+			err = r.src.opError("read", err)
+		}
+	}
 	return r.moved, err
 }
 
@@ -71,11 +95,8 @@ func (r *relaying) most(size int) int {
 	return size
 }
 
-// throughBuffer moves once what is there.
-func (r *relaying) throughBuffer() error {
-	if err := r.receive(); err != nil {
-		return err
-	}
+// deliver writes what receive took.
+func (r *relaying) deliver() error {
 	n, err := r.dst.Write(r.buf[:r.n])
 	r.count(n)
 	relayBuffers.Put(r.buf)
@@ -92,9 +113,6 @@ func (r *relaying) receive() error {
 	err := r.receiveLocked()
 	c.life.RUnlock()
 	c.rmu.Unlock()
-	if err != nil && err != io.EOF {
-		err = c.opError("read", err)
-	}
 	return err
 }
 
@@ -185,24 +203,24 @@ func (r *relaying) spliceIn() (worked bool, err error) {
 	c.life.RLock()
 	defer c.life.RUnlock()
 	if c.closed.Load() {
-		return false, c.opError("read", net.ErrClosed)
+		return false, net.ErrClosed
 	}
 	if c.hasUnread {
 		return false, nil
 	}
 	p, err := c.register()
 	if err != nil {
-		return false, c.opError("read", err)
+		return false, err
 	}
 	if err := p.raw.Read(r.splicedIn); err != nil {
-		return false, c.opError("read", c.pollError(err))
+		return false, c.pollError(err)
 	}
 	switch r.errno {
 	case nil:
 	case syscall.EINVAL, syscall.ENOSYS, syscall.EPERM, syscall.EMFILE, syscall.ENFILE:
 		return false, nil
 	default:
-		return false, c.opError("read", os.NewSyscallError("splice", r.errno))
+		return false, os.NewSyscallError("splice", r.errno)
 	}
 	if r.n == 0 {
 		return false, io.EOF

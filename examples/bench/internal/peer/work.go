@@ -41,6 +41,10 @@ func Echo(conn io.ReadWriter) error {
 }
 
 func echoBulk(conn io.ReadWriter) error {
+	if _, ok := conn.(io.ReaderFrom); ok { // package net splices
+		_, err := io.Copy(conn, conn)
+		return err
+	}
 	big := bigBuffers.Get().(*[bigSize]byte)
 	defer bigBuffers.Put(big)
 	for {
