@@ -8,13 +8,18 @@ require (
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/text v0.28.0
 	golang.org/x/time v0.12.0
+	google.golang.org/grpc v1.75.1
 )
 
 require (
 	github.com/KarpelesLab/weak v0.1.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6 // indirect
+	golang.org/x/net v0.43.0 // indirect
 	golang.org/x/sync v0.16.0 // indirect
+	golang.org/x/sys v0.35.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20250707201910-8d1bb00bc6a7 // indirect
+	google.golang.org/protobuf v1.36.6 // indirect
 )
 
 replace github.com/glibserve/glibserve => ../
