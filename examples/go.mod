@@ -3,6 +3,7 @@ module github.com/glibserve/glibserve/examples
 go 1.24
 
 require (
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/diamondburned/gotk4/pkg v0.2.2
 	github.com/glibserve/glibserve v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
