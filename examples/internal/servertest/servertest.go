@@ -142,6 +142,9 @@ func (p *Process) Signal(signal os.Signal) {
 	require.NoError(p.t, p.cmd.Process.Signal(signal))
 }
 
+// Pid is the process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
