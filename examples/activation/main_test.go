@@ -51,8 +51,7 @@ func answer(t *testing.T, addr net.Addr) string {
 // started by the first client.
 func activate(t *testing.T, fdname string, args ...string) (p *servertest.Process, tcp, unix net.Addr) {
 	t.Helper()
-	activator, err := exec.LookPath("systemd-socket-activate")
-	require.NoError(t, err, "it comes with systemd")
+	activator := servertest.Tool(t, "systemd-socket-activate", "systemd")
 	for range 5 {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -101,14 +100,10 @@ func TestItEndsWhenNobodyComes(t *testing.T) {
 	require.Contains(t, p.Stderr(), "activation: no client for 100ms: ending, until systemd starts it anew\n")
 }
 
-// handOver runs the program as systemd does, with the sockets from descriptor 3
-// on. The shell knows its process id, and exec keeps it.
-func handOver(t *testing.T, sockets []*os.File, env []string, args ...string) *servertest.Process {
+// handOver runs the program with sockets, as systemd does.
+func handOver(t *testing.T, sockets []*os.File, args ...string) *servertest.Process {
 	t.Helper()
-	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, servertest.Self(t)}, args...)...)
-	cmd.Env = append(env, fmt.Sprintf("LISTEN_FDS=%d", len(sockets)))
-	cmd.ExtraFiles = sockets
-	return servertest.StartCommand(t, cmd)
+	return servertest.StartCommand(t, servertest.Activated(servertest.Self(t), sockets, args...))
 }
 
 // Between the last accept of one process and the first of the next, clients
@@ -142,7 +137,7 @@ func TestNoClientIsLostBetweenOneProcessAndTheNext(t *testing.T) {
 		}()
 	}
 	for range 20 {
-		p := handOver(t, []*os.File{socket}, nil, "-idle", "0")
+		p := handOver(t, []*os.File{socket}, "-idle", "0")
 		for range 40 {
 			select {
 			case <-answered:
@@ -163,7 +158,7 @@ func TestNoClientIsLostBetweenOneProcessAndTheNext(t *testing.T) {
 		require.Equal(t, program.OK, p.Wait(), p.Stderr())
 	}
 	close(over)
-	handOver(t, []*os.File{socket}, nil, "-idle", "0") // for those who still wait
+	handOver(t, []*os.File{socket}, "-idle", "0") // for those who still wait
 	clients.Wait()
 	require.Empty(t, lost)
 }
@@ -202,7 +197,7 @@ func TestWhatIsNoSocketToListenOnIsRefused(t *testing.T) {
 		{null, "socket operation on non-socket"},
 		{packets, "it does not listen (the .socket unit needs ListenStream= and Accept=no)"},
 	} {
-		p := handOver(t, []*os.File{c.socket}, nil)
+		p := handOver(t, []*os.File{c.socket})
 		require.Equal(t, program.Usage, p.Wait())
 		require.Equal(t, "activation: descriptor 3 of LISTEN_FDS=1 is no socket to listen on: "+c.reason+"\nTry 'activation -h'.\n", p.Stderr())
 	}
@@ -250,8 +245,7 @@ func TestTheEnvironmentIsCheckedWithTheReason(t *testing.T) {
 // What systemd itself thinks of the unit files, but for where the program is
 // installed.
 func TestTheUnitFilesAreGood(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	require.NoError(t, err, "it comes with systemd")
+	analyze := servertest.Tool(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
 	files, err := os.ReadDir("units")
 	require.NoError(t, err)

@@ -52,9 +52,7 @@ func command(t *testing.T, name string, args ...string) *exec.Cmd {
 
 // gdbus is GLib's own client: a process for a call.
 func gdbus(t *testing.T, addr net.Addr, method string, args ...string) *exec.Cmd {
-	path, err := exec.LookPath("gdbus")
-	require.NoError(t, err, "it comes with GLib (package libglib2.0-bin)")
-	return command(t, path, append([]string{"call", "--address", dbusAddress(addr), "-d", "com.example.Greeter",
+	return command(t, servertest.Tool(t, "gdbus", "libglib2.0-bin"), append([]string{"call", "--address", dbusAddress(addr), "-d", "com.example.Greeter",
 		"-o", objectPath, "-m", method}, args...)...)
 }
 
@@ -97,17 +95,6 @@ func TestGDBusCallsIt(t *testing.T) {
 	require.Empty(t, server.Stderr())
 }
 
-// python is one that has PyGObject.
-func python(t *testing.T) string {
-	for _, path := range []string{"python3", "/usr/bin/python3"} {
-		if command(t, path, "-c", "from gi.repository import Gio").Run() == nil {
-			return path
-		}
-	}
-	require.Fail(t, "no Python has PyGObject (package python3-gi)")
-	return ""
-}
-
 const pyConnect = `
 import sys
 from gi.repository import Gio, GLib
@@ -118,7 +105,7 @@ def connect():
 
 func TestPyGObjectCallsItAndEveryPeerGetsTheSignals(t *testing.T) {
 	_, addr := start(t)
-	output, err := command(t, python(t), "-c", pyConnect+`
+	output, err := command(t, servertest.PyGObject(t), "-c", pyConnect+`
 loop = GLib.MainLoop()
 seen = []
 def signalled(connection, sender, path, interface, signal, parameters):
@@ -194,8 +181,9 @@ func TestAPeerThatLeavesTakesItsDescriptorAlong(t *testing.T) {
 	require.Eventually(t, func() bool { return sockets(t, server) == before }, servertest.Patience, 10*time.Millisecond)
 }
 
-// Who says nothing holds a thread of GLib's pool for a while, and nobody up.
-func TestSilentPeersHinderNobody(t *testing.T) {
+// Who says nothing holds a thread of GLib's pool for a while. The pool grows,
+// so the others only wait.
+func TestSilentPeersKeepNobodyOut(t *testing.T) {
 	server, addr := start(t)
 	for range 30 {
 		servertest.Dial(t, addr)
@@ -208,7 +196,7 @@ func TestSilentPeersHinderNobody(t *testing.T) {
 func TestASignalEndsItWithAWordToItsPeers(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		server, addr := start(t)
-		client := command(t, python(t), "-c", pyConnect+`
+		client := command(t, servertest.PyGObject(t), "-c", pyConnect+`
 loop = GLib.MainLoop()
 connection = connect()
 connection.connect("closed", lambda c, vanished, error: (print("closed", vanished), loop.quit()))

@@ -72,6 +72,8 @@ func serve(ctx context.Context, addresses []listen.Address, grace time.Duration,
 	server := grpc.NewServer(
 		// A peer whose machine is gone is found out within 80 s.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		// One that connects has so long to say that it speaks HTTP/2.
+		grpc.ConnectionTimeout(10*time.Second),
 		grpc.WaitForHandlers(true),
 	)
 	healthpb.RegisterHealthServer(server, healthServer{state, ctx})
@@ -89,14 +91,18 @@ func serve(ctx context.Context, addresses []listen.Address, grace time.Duration,
 	case <-ctx.Done():
 	}
 	state.Shutdown() // whoever watches learns NOT_SERVING
-	stop(server, grace)
+	stop(server, svc, grace)
 	return nil
 }
 
-// stop lets the calls in progress end, for as long as grace. GracefulStop
-// closes the listener at once: new clients are refused meanwhile.
-func stop(server *grpc.Server, grace time.Duration) {
-	late := time.AfterFunc(grace, server.Stop)
+// stop lets the calls in progress end, for as long as grace. The listening
+// sockets are closed at once.
+func stop(server *grpc.Server, svc *gio.SocketService, grace time.Duration) {
+	late := time.AfterFunc(grace, func() {
+		// Stop alone would wait for a client that has connected and says nothing.
+		_ = svc.Close()
+		server.Stop()
+	})
 	defer late.Stop()
 	server.GracefulStop()
 }

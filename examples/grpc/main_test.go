@@ -159,9 +159,13 @@ func TestItEndsAlthoughClientsWatch(t *testing.T) {
 	}
 }
 
-// A reflection stream has no last word: the grace ends it.
+// A reflection stream has no last word, nor has a client that says nothing: the
+// grace ends them.
 func TestItEndsWhenTheGraceIsOver(t *testing.T) {
 	server, addrs, _ := start(t, "-grace", "50ms")
+	for _, addr := range addrs {
+		servertest.Dial(t, addr)
+	}
 	stream, err := reflectionpb.NewServerReflectionClient(dial(t, addrs[0])).ServerReflectionInfo(patience(t))
 	require.NoError(t, err)
 	require.NoError(t, stream.Send(&reflectionpb.ServerReflectionRequest{
