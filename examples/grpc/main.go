@@ -35,7 +35,7 @@ Try it from another terminal, with grpcurl:
 
     grpcurl -plaintext 127.0.0.1:9003 list
     grpcurl -plaintext 127.0.0.1:9003 grpc.health.v1.Health/Check
-    grpcurl -plaintext -unix /tmp/grpc.sock grpc.health.v1.Health/Watch
+    grpcurl -plaintext unix:///tmp/grpc.sock grpc.health.v1.Health/Watch
 `
 
 func main() { program.Main(run) }
