@@ -3,6 +3,7 @@ module github.com/glibserve/glibserve/examples
 go 1.24
 
 require (
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/diamondburned/gotk4/pkg v0.2.2
 	github.com/glibserve/glibserve v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
@@ -10,12 +11,16 @@ require (
 	golang.org/x/sys v0.35.0
 	golang.org/x/text v0.28.0
 	golang.org/x/time v0.12.0
+	google.golang.org/grpc v1.75.1
 )
 
 require (
 	github.com/KarpelesLab/weak v0.1.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6 // indirect
+	golang.org/x/net v0.43.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20250707201910-8d1bb00bc6a7 // indirect
+	google.golang.org/protobuf v1.36.6 // indirect
 )
 
 replace github.com/glibserve/glibserve => ../

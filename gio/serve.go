@@ -149,7 +149,13 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 	l.mu.Unlock()
 	if closed {
 		for _, sc := range rest {
-			_ = sc.Close()
+			if l.ending.Load() {
+				_ = sc.Close()
+				continue
+			}
+			// Shutdown: it was accepted before, so it is served, and waited for.
+			l.handles()
+			go sv.work(sc)
 		}
 	}
 	close(sv.over)

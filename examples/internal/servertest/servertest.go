@@ -20,12 +20,15 @@ import (
 // Patience is how long anything may take that should be there at once.
 const Patience = 30 * time.Second
 
-const asProgram = "GLIBSERVE_TEST_AS_PROGRAM"
+// AsProgram is the variable by which a test binary knows that it is to be the
+// program. Whoever starts it in between, and clears the environment, has to be
+// told to pass it on.
+const AsProgram = "GLIBSERVE_TEST_AS_PROGRAM"
 
 // Main is the TestMain of a program's tests: it runs the tests or, in a
 // process that Start started, the program.
 func Main(m *testing.M, program func()) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(AsProgram) != "" {
 		program()
 		os.Exit(0)
 	}
@@ -48,10 +51,24 @@ type Process struct {
 // Start runs the program with a command line. The end of the test kills it.
 func Start(t *testing.T, args ...string) *Process {
 	t.Helper()
+	return StartCommand(t, exec.Command(Self(t), args...))
+}
+
+// Self is the path of the test binary, which is the program where AsProgram is
+// set.
+func Self(t *testing.T) string {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p := &Process{t: t, cmd: exec.Command(self, args...), exited: make(chan struct{}), changed: make(chan struct{}, 1)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	return self
+}
+
+// StartCommand runs a command that is the program or becomes it, or a program
+// that was built. What cmd.Env has is added to the environment of the test.
+func StartCommand(t *testing.T, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{t: t, cmd: cmd, exited: make(chan struct{}), changed: make(chan struct{}, 1)}
+	p.cmd.Env = append(append(os.Environ(), AsProgram+"=1"), cmd.Env...)
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -124,6 +141,12 @@ func (p *Process) Signal(signal os.Signal) {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(signal))
 }
+
+// Pid is the process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Exited is closed when the process has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Wait waits for the end and returns the exit status, -1 for a signal.
 func (p *Process) Wait() int {
