@@ -22,15 +22,7 @@ type peer struct {
 }
 
 var peers = []peer{
-	{"C", func(dir string) ([]string, string, error) {
-		return compile(dir, "gcc libglib2.0-dev", func(bin string) []string {
-			flags, err := exec.Command("pkg-config", "--cflags", "--libs", "gio-2.0", "gio-unix-2.0").Output()
-			if err != nil {
-				return nil
-			}
-			return append([]string{"gcc", "-std=gnu11", "-Wall", "-Werror", "-o", bin, "testdata/peer/peer.c"}, strings.Fields(string(flags))...)
-		})
-	}},
+	{"C", func(dir string) ([]string, string, error) { return compileC(dir, "testdata/peer/peer.c") }},
 	{"Python", func(string) ([]string, string, error) {
 		python := pygobject()
 		if python == "" {
@@ -51,6 +43,16 @@ var peers = []peer{
 			return []string{"valac", "-X", "-w", "--pkg", "gio-2.0", "--pkg", "gio-unix-2.0", "-d", filepath.Dir(bin), "-o", filepath.Base(bin), "testdata/peer/peer.vala"}
 		})
 	}},
+}
+
+func compileC(dir, source string) ([]string, string, error) {
+	return compile(dir, "gcc libglib2.0-dev", func(bin string) []string {
+		flags, err := child("pkg-config", "--cflags", "--libs", "gio-2.0", "gio-unix-2.0").Output()
+		if err != nil {
+			return nil
+		}
+		return append([]string{"gcc", "-std=gnu11", "-Wall", "-Werror", "-o", bin, source}, strings.Fields(string(flags))...)
+	})
 }
 
 // compile runs what makes bin.
@@ -115,7 +117,7 @@ func child(args ...string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "G_") || strings.HasPrefix(name, "GLIBSERVE_") || name == "GODEBUG" || name == "GOEXPERIMENT"
+		return strings.HasPrefix(name, "G_") || strings.HasPrefix(name, "GLIBSERVE_")
 	})
 	return cmd
 }
