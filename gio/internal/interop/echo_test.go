@@ -12,23 +12,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/testprogram"
 )
 
-// echoServers are the README's, in testdata/echo; run returns the command line
-// that runs a copy of the source, and what is missing for it.
+// echoServers are the README's, in testdata/echo; command runs a source.
 var echoServers = []struct {
 	fence, file string
-	run         func(dir, source string) (command []string, missing string, err error)
+	command     func(t *testing.T, source string) []string
 }{
-	{"go", "echo.go", func(dir, source string) ([]string, string, error) {
-		return compile(dir, "Go", func(bin string) []string { return []string{"go", "build", "-o", bin, source} })
+	{"go", "echo.go", func(t *testing.T, source string) []string {
+		bin := filepath.Join(t.TempDir(), "program")
+		run(t, "go", "build", "-o", bin, source)
+		return []string{bin}
 	}},
 	{"c", "echo.c", compileC},
-	{"python", "echo.py", func(_, source string) ([]string, string, error) {
-		if pygobject() == "" {
-			return nil, "python3-gi", nil
-		}
-		return []string{pygobject(), source}, "", nil
+	{"python", "echo.py", func(t *testing.T, source string) []string {
+		return []string{testprogram.PyGObject(t), source}
 	}},
 }
 
@@ -46,16 +45,10 @@ func TestReadmesEchoServers(t *testing.T) {
 			require.Equal(t, source, shown, "README.md and testdata/echo/%s", s.file)
 
 			require.Equal(t, 1, strings.Count(source, "9000"))
-			dir := t.TempDir()
-			free := filepath.Join(dir, s.file)
+			free := filepath.Join(t.TempDir(), s.file)
 			require.NoError(t, os.WriteFile(free, []byte(strings.Replace(source, "9000", "0", 1)), 0o600))
-			command, missing, err := s.run(dir, free)
-			require.NoError(t, err)
-			if missing != "" {
-				lack(t, missing)
-			}
 			// Go's log writes to standard error.
-			server := start(t, append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, command...)...)
+			server := start(t, append([]string{"sh", "-c", `exec "$@" 2>&1`, "sh"}, s.command(t, free)...)...)
 			_, address, ok := strings.Cut(server.line(), "listening on ")
 			require.True(t, ok)
 

@@ -7,108 +7,55 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio/internal/testprogram"
 )
 
 // A peer is one of the programs in testdata/peer.
 type peer struct {
-	name string
-	// prepare returns the command line to put before the arguments, or the
-	// package (Debian's name) that is missing.
-	prepare func(dir string) (command []string, missing string, err error)
+	name    string
+	command func(t *testing.T) []string // to put before the arguments
 }
 
 var peers = []peer{
-	{"C", func(dir string) ([]string, string, error) { return compileC(dir, "testdata/peer/peer.c") }},
-	{"Python", func(string) ([]string, string, error) {
-		python := pygobject()
-		if python == "" {
-			return nil, "python3-gi", nil
-		}
-		return []string{python, "testdata/peer/peer.py"}, "", nil
+	{"C", func(t *testing.T) []string { return compileC(t, "testdata/peer/peer.c") }},
+	{"Python", func(t *testing.T) []string {
+		return []string{testprogram.PyGObject(t), "testdata/peer/peer.py"}
 	}},
-	{"JavaScript", func(string) ([]string, string, error) {
-		gjs, err := exec.LookPath("gjs")
-		if err != nil {
-			return nil, "gjs", nil
-		}
-		return []string{gjs, "testdata/peer/peer.js"}, "", nil
+	{"JavaScript", func(t *testing.T) []string {
+		return []string{testprogram.Find(t, "gjs", "gjs"), "testdata/peer/peer.js"}
 	}},
-	{"Vala", func(dir string) ([]string, string, error) {
-		return compile(dir, "valac", func(bin string) []string {
-			// Without the C compiler's warnings: they are about what valac wrote.
-			return []string{"valac", "-X", "-w", "--pkg", "gio-2.0", "--pkg", "gio-unix-2.0", "-d", filepath.Dir(bin), "-o", filepath.Base(bin), "testdata/peer/peer.vala"}
-		})
+	{"Vala", func(t *testing.T) []string {
+		bin := filepath.Join(t.TempDir(), "peer")
+		// Without the C compiler's warnings: they are about what valac wrote.
+		run(t, testprogram.Find(t, "valac", "valac"), "-X", "-w", "--pkg", "gio-2.0", "--pkg", "gio-unix-2.0",
+			"-d", filepath.Dir(bin), "-o", filepath.Base(bin), "testdata/peer/peer.vala")
+		return []string{bin}
 	}},
 }
 
-func compileC(dir, source string) ([]string, string, error) {
-	return compile(dir, "gcc libglib2.0-dev", func(bin string) []string {
-		flags, err := child("pkg-config", "--cflags", "--libs", "gio-2.0", "gio-unix-2.0").Output()
-		if err != nil {
-			return nil
-		}
-		return append([]string{"gcc", "-std=gnu11", "-Wall", "-Werror", "-o", bin, source}, strings.Fields(string(flags))...)
-	})
-}
-
-// compile runs what makes bin.
-func compile(dir, pkg string, command func(bin string) []string) ([]string, string, error) {
-	bin := filepath.Join(dir, "peer")
-	args := command(bin)
-	if len(args) == 0 {
-		return nil, pkg, nil
-	}
-	if _, err := exec.LookPath(args[0]); err != nil {
-		return nil, pkg, nil
-	}
-	if out, err := child(args...).CombinedOutput(); err != nil {
-		return nil, "", &failure{err, string(out)}
-	}
-	return []string{bin}, "", nil
-}
-
-type failure struct {
-	err    error
-	output string
-}
-
-func (f *failure) Error() string { return f.err.Error() + "\n" + f.output }
-
-// command is the peer's command line, prepared now. A peer that is missing fails
-// the test in CI: scripts/deps --test installs them all.
-func (p peer) command(t *testing.T) []string {
+func compileC(t *testing.T, source string) []string {
 	t.Helper()
-	command, missing, err := p.prepare(t.TempDir())
-	require.NoError(t, err)
-	if missing != "" {
-		lack(t, missing)
-	}
-	return command
+	bin := filepath.Join(t.TempDir(), "program")
+	flags := run(t, "pkg-config", "--cflags", "--libs", "gio-2.0", "gio-unix-2.0")
+	args := []string{testprogram.Find(t, "gcc", "gcc"), "-std=gnu11", "-Wall", "-Werror", "-o", bin, source}
+	run(t, append(args, strings.Fields(flags)...)...)
+	return []string{bin}
 }
 
-// lack ends a test whose peer is not installed.
-func lack(t testing.TB, pkg string) {
+// run wants a program to succeed, and returns its standard output.
+func run(t *testing.T, args ...string) string {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
-		require.Fail(t, "not installed: "+pkg)
-	}
-	t.Skip("not installed: " + pkg)
+	cmd := child(args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%q: %s", args, &stderr)
+	return string(out)
 }
-
-// pygobject is a Python that has PyGObject, "" for none: the system's own one,
-// when another comes first in PATH.
-var pygobject = sync.OnceValue(func() string {
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if child(name, "-c", "from gi.repository import Gio").Run() == nil {
-			return name
-		}
-	}
-	return ""
-})
 
 // child is a program that knows nothing of how this test is run: with
 // G_DEBUG=fatal-criticals a peer would end at what it is made to provoke, and
@@ -116,8 +63,7 @@ var pygobject = sync.OnceValue(func() string {
 func child(args ...string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "G_") || strings.HasPrefix(name, "GLIBSERVE_")
+		return strings.HasPrefix(v, "G_") || strings.HasPrefix(v, "GLIBSERVE_")
 	})
 	return cmd
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/testprogram"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -417,11 +418,7 @@ func (s *stage) until(done func() bool) bool {
 // performGIO runs all scenes against GIO's own service, in Python. The result is
 // by scene.
 func performGIO(t *testing.T) (version [3]int, all map[string]printed) {
-	python := pygobject()
-	if python == "" {
-		lack(t, "python3-gi")
-	}
-	p := start(t, python, "testdata/scenes.py", scriptFile)
+	p := start(t, testprogram.PyGObject(t), "testdata/scenes.py", scriptFile)
 	_, err := fmt.Sscanf(p.line(), "%d %d %d", &version[0], &version[1], &version[2])
 	require.NoError(t, err)
 	all = map[string]printed{}
