@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long anything may take that should be there at once.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // A process is a peer that runs. The end of the test kills it.
 type process struct {

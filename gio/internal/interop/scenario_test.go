@@ -201,6 +201,7 @@ func TestPeersClientsAreServed(t *testing.T) {
 				for _, sc := range scenarios {
 					t.Run(tr.name+"/"+sc.name, func(t *testing.T) {
 						svc := gio.NewSocketService(nil)
+						defer svc.Close()
 						addr, err := svc.Listen(tr.free(t))
 						require.NoError(t, err)
 						served := make(chan error, 1)
@@ -212,10 +213,11 @@ func TestPeersClientsAreServed(t *testing.T) {
 								sc.meanwhile(svc, over)
 							}
 						}()
+						calm := sync.OnceFunc(func() { close(over); <-done })
+						defer calm()
 						client := start(t, append(command[:len(command):len(command)], "client", sc.name, theirs(addr.Network(), addr.String()))...)
 						said := client.end()
-						close(over)
-						<-done
+						calm()
 						require.Equal(t, sc.clientSays, said)
 						ctx, cancel := context.WithTimeout(context.Background(), patience)
 						defer cancel()

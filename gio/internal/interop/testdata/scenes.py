@@ -17,7 +17,7 @@ import gi
 gi.require_version("Gio", "2.0")
 from gi.repository import Gio, GLib, GObject  # noqa: E402
 
-PATIENCE = 20
+PATIENCE = 60
 NEVER_IDLE = 1000
 
 

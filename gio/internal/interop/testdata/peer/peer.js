@@ -187,19 +187,35 @@ async function echo(conn) {
 }
 
 let service = null;
+let live = 0;
+let ended = false;
+
+// Not before the last session has ended: gjs does not survive the end of the
+// program while something asynchronous is going on.
+function quitIfOver() {
+    if (ended && live === 0)
+        loop.quit();
+}
 
 function server(scenario, where) {
     service = new Gio.SocketService();
     service.set_backlog(backlog);
     service.connect('incoming', (_service, conn) => {
         const session = ['halfclose', 'large'].includes(scenario) ? serve(conn, scenario) : echo(conn);
-        session.catch(failed);
+        live++;
+        session.catch(failed).then(() => {
+            live--;
+            quitIfOver();
+        });
         return true;
     });
     const [, effective] = service.add_address(address(where), Gio.SocketType.STREAM, Gio.SocketProtocol.DEFAULT, null);
     print('listening', effective instanceof Gio.InetSocketAddress ? `tcp:${effective.to_string()}` : where);
-    const stdin = new Gio.UnixInputStream({fd: 0, close_fd: false});
-    stdin.read_bytes_async(1, GLib.PRIORITY_DEFAULT, null).then(() => loop.quit()).catch(failed);
+    GLib.io_add_watch(GLib.IOChannel.unix_new(0), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, () => {
+        ended = true;
+        quitIfOver();
+        return GLib.SOURCE_REMOVE;
+    });
 }
 
 function failed(error) {

@@ -204,7 +204,8 @@ def server(scenario, where):
     if isinstance(effective, Gio.InetSocketAddress):
         where = "tcp:" + effective.to_string()
     say("listening", where)
-    GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, 0, GLib.IOCondition.IN | GLib.IOCondition.HUP, lambda *_: loop.quit())
+    stdin = GLib.IOChannel.unix_new(0)
+    GLib.io_add_watch(stdin, GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, lambda *_: loop.quit())
     loop.run()
 
 
