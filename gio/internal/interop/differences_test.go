@@ -113,6 +113,18 @@ var differences = []difference{
 		},
 	},
 	{
+		scene: "path-too-long",
+		title: "a Unix path that is too long is an error",
+		why:   "GIO cuts it off and listens at another path than it was asked for.",
+		at:    []differentStep{{"2 add A long", "A: ok", "A: an error"}},
+	},
+	{
+		scene: "malformed-address",
+		title: "a malformed address is an error",
+		why:   "GIO's address is NULL then, without a GError. In Go a call that fails returns an error.",
+		at:    []differentStep{{"2 add A malformed", "A: refused without an error", "A: an error"}},
+	},
+	{
 		scene: "port-zero",
 		title: "port 0 is an error",
 		why:   "To GIO it is a mistake of the programmer's: a critical, and a failure without a GError. In Go a call that fails returns an error.",

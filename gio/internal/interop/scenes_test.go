@@ -289,7 +289,11 @@ func (s *stage) where(name, word string) net.Addr {
 		return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	case "foreign":
 		return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}
+	case "malformed":
+		return &net.TCPAddr{IP: net.IP{127, 0, 1}}
 	case "path":
+	case "long":
+		path += strings.Repeat("x", 108)
 	case "nodir":
 		path = filepath.Join(path, "s")
 	case "file":

@@ -175,8 +175,12 @@ class Scene:
             return Gio.InetSocketAddress.new_from_string("127.0.0.1", 0)
         if word == "foreign":
             return Gio.InetSocketAddress.new_from_string("192.0.2.1", 0)
+        if word == "malformed":
+            return Gio.InetSocketAddress.new_from_string("300.0.0.1", 0)
         if word == "nodir":
             path = os.path.join(path, "s")
+        elif word == "long":
+            path += "x" * 108
         elif word == "file":
             open(path, "w").close()
         elif word == "stale":
@@ -201,7 +205,11 @@ class Scene:
     def do_add(self, name, word, source=None):
         if source is not None:
             source = Source(source.split("=")[1])
-        address = self.where(name, word)
+        try:
+            address = self.where(name, word)
+        except TypeError:  # PyGObject's, when a constructor returns NULL
+            self.say(f"{name}: refused without an error")
+            return
         self.added(
             name,
             lambda: self.service.add_address(address, Gio.SocketType.STREAM, Gio.SocketProtocol.DEFAULT, source),
