@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/testprogram"
 )
 
 func init() { helpers["takes and gives a file"] = takeAndGive }
@@ -78,7 +79,7 @@ func TestFilesCrossProcessesBothWays(t *testing.T) {
 			return helper(t, "takes and gives a file", path)
 		},
 		"PyGObject": func(t *testing.T, path string) *exec.Cmd {
-			return exec.CommandContext(t.Context(), pygobject(t), "-c", pygobjectTakesAndGives, path, fmt.Sprint(os.Getpid()))
+			return exec.CommandContext(t.Context(), testprogram.PyGObject(t), "-c", pygobjectTakesAndGives, path, fmt.Sprint(os.Getpid()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

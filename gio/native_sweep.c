@@ -160,7 +160,12 @@ gsv_sweep (gsv_state *st)
               /* Sockets are only ever added, but one may be shielded now. */
               if (!may_sweep (st, end)
                   || ((gsv_sock *) st->socks->pdata[k])->shielded)
-                goto out;
+                {
+                  /* The next sweep begins with whose turn is next: with slow
+                   * handlers none gets further than to the first. */
+                  st->next = k + (turn > 0);
+                  goto out;
+                }
               if (!sweep_one (st, k, signal, source_quark))
                 break;
               n++;

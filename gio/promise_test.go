@@ -218,6 +218,37 @@ func TestSecondListenerIsNotStarved(t *testing.T) {
 	})
 }
 
+// Nor when the handlers take so long that each dispatch has time for a few
+// clients only.
+func TestSecondListenerIsNotStarvedBySlowHandlers(t *testing.T) {
+	const busy = 40
+	svc := gio.NewSocketService(&gio.ServiceConfig{Inactive: true})
+	defer svc.Close()
+	served := make(chan any, busy+1)
+	svc.ConnectIncoming(func(c *gio.SocketConnection, source any) bool {
+		for begin := time.Now(); time.Since(begin) < time.Millisecond; {
+		}
+		served <- source
+		return false
+	})
+	for _, a := range []struct {
+		source  string
+		clients int
+	}{{"busy", busy}, {"quiet", 1}} {
+		addr, err := svc.AddAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, a.source)
+		require.NoError(t, err)
+		for range a.clients {
+			dial(t, addr)
+		}
+	}
+	svc.Start()
+	before := 0
+	for receive(t, served) == any("busy") {
+		before++
+	}
+	require.Less(t, before, busy/2)
+}
+
 func TestPeerThatResetBeforeItWasAcceptedIsHandled(t *testing.T) {
 	svc, addr := newService(t, nil)
 	for range 20 {

@@ -17,21 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/testprogram"
 )
-
-// program is a peer from outside. One that is missing fails the test in CI:
-// scripts/deps --test installs them all.
-func program(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			require.NoError(t, err)
-		}
-		t.Skip(err)
-	}
-	return path
-}
 
 // bothWays runs f against a service with a good certificate for localhost that
 // hands its connections to accept: with TLS by GIO, and by crypto/tls over
@@ -89,7 +76,7 @@ func acceptHTTP(ln net.Listener) {
 }
 
 func TestTLSWithOpenSSL(t *testing.T) {
-	openssl := program(t, "openssl")
+	openssl := testprogram.Find(t, "openssl", "openssl")
 	bothWays(t, acceptUpper, func(t *testing.T, a *authority, port int) {
 		run := func(ca string, more ...string) (string, error) {
 			cmd := exec.CommandContext(t.Context(), openssl, append([]string{"s_client", "-quiet", "-verify_return_error",
@@ -110,7 +97,7 @@ func TestTLSWithOpenSSL(t *testing.T) {
 }
 
 func TestTLSRefusesToRenegotiate(t *testing.T) {
-	openssl := program(t, "openssl")
+	openssl := testprogram.Find(t, "openssl", "openssl")
 	a := newAuthority(t)
 	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
 	errs := make(chan error, 1)
@@ -136,7 +123,7 @@ func TestTLSRefusesToRenegotiate(t *testing.T) {
 }
 
 func TestTLSWithCurl(t *testing.T) {
-	curl := program(t, "curl")
+	curl := testprogram.Find(t, "curl", "curl")
 	big := t.TempDir() + "/big"
 	require.NoError(t, os.WriteFile(big, make([]byte, 5<<20), 0o600))
 	bothWays(t, acceptHTTP, func(t *testing.T, a *authority, port int) {
@@ -160,22 +147,6 @@ func TestTLSWithCurl(t *testing.T) {
 	})
 }
 
-// pygobject is a Python that has PyGObject: the system's own one, when another
-// comes first in PATH.
-func pygobject(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.CommandContext(t.Context(), name, "-c", "from gi.repository import Gio").Run() == nil {
-			return name
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		require.Fail(t, "PyGObject is not installed")
-	}
-	t.Skip("PyGObject is not installed")
-	return ""
-}
-
 const pygobjectClient = `
 import sys
 from gi.repository import Gio, GObject
@@ -196,7 +167,7 @@ connection.close(None)
 `
 
 func TestTLSWithGIOsClientInPython(t *testing.T) {
-	python := pygobject(t)
+	python := testprogram.PyGObject(t)
 	bothWays(t, acceptUpper, func(t *testing.T, a *authority, port int) {
 		run := func(ca string) ([]byte, error) {
 			return exec.CommandContext(t.Context(), python, "-c", pygobjectClient, fmt.Sprintf("localhost:%d", port), ca).CombinedOutput()
