@@ -98,7 +98,8 @@ func (p *Process) Addrs(n int) []net.Addr {
 	}
 }
 
-// announced reads the lines "listening on NETWORK ADDRESS".
+// announced reads the lines "listening on NETWORK ADDRESS", with or without
+// the protocol behind it.
 func (p *Process) announced() (addrs []net.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,6 +108,7 @@ func (p *Process) announced() (addrs []net.Addr) {
 		require.True(p.t, ok, line)
 		network, address, ok := strings.Cut(where, " ")
 		require.True(p.t, ok, line)
+		address, _, _ = strings.Cut(address, " with ")
 		if network == "unix" {
 			addrs = append(addrs, &net.UnixAddr{Net: "unix", Name: address})
 			continue
@@ -123,6 +125,13 @@ func (p *Process) announced() (addrs []net.Addr) {
 func (p *Process) Signal(signal os.Signal) {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(signal))
+}
+
+// Kill ends the process without a chance to say goodbye, and waits for that.
+func (p *Process) Kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.exited
+	return err
 }
 
 // Wait waits for the end and returns the exit status, -1 for a signal.
