@@ -1,22 +1,20 @@
-// Command chat is a chat server that people can really use, from nc or
-// telnet, built on glibserve.
+// Command chat is a chat server that people can really use, from nc, telnet
+// or a browser, built on glibserve.
 //
 // Package hub is the chat itself and knows nothing of sockets; package lines
-// is the door by which terminals come in. This command opens the doors.
+// is the door by which terminals come in, and package web the one for
+// browsers. This command opens the doors.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"io"
 	"log/slog"
 	"time"
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
-	"github.com/glibserve/glibserve/examples/internal/listen"
 	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/gio"
 )
 
 // goodbyeTime is how long the last words may take to reach everybody.
@@ -49,18 +47,14 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 		Queue:      opts.queue,
 		Rate:       opts.rate,
 	})
-	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: log, MaxConns: maxConns(opts.maxClients)})
-	defer svc.Close()
-	addrs, err := listen.Open(svc, opts.addresses.Addresses())
+	open, err := openDoors(chat, opts, log)
 	if err != nil {
 		return err
 	}
-
-	// Serve's own ctx stays open: at the end, handlers deliver what is queued.
-	served := make(chan error, 1)
-	go func() { served <- svc.Serve(context.Background(), terminals(chat, opts, log)) }()
-	// A client that connects before Serve runs waits in the kernel.
-	if err := listen.Announce(stdout, addrs); err != nil {
+	defer open.close()
+	served := open.serve()
+	// A client that connects before a door is served waits in the kernel.
+	if err := open.announce(stdout); err != nil {
 		return err
 	}
 
@@ -73,14 +67,5 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 	chat.Close("The server is shutting down. Goodbye.")
 	inTime, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
-	// The time being up is no failure: some peer did not read to the end.
-	if err := svc.Shutdown(inTime); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
+	return open.shutdown(inTime)
 }
-
-// maxConns leaves room beside the clients for those who are being told that
-// there is no place, or being sent the last of their queue. What comes beyond
-// that waits in the kernel: even a flood costs a bounded amount of memory.
-func maxConns(maxClients int) int { return maxClients + 64 }

@@ -184,6 +184,16 @@ func TestTheCommandLine(t *testing.T) {
 		{args: []string{"-rate", "NaN"}, status: program.Usage, stderr: "-rate must be a number"},
 		{args: []string{"-log-level", "loud"}, status: program.Usage, stderr: "-log-level"},
 		{args: []string{"-log-format", "xml"}, status: program.Usage, stderr: `-log-format is text or json, not "xml"`},
+		{args: []string{"-h"}, status: program.OK, stdout: "http://127.0.0.1:9080/"},
+		{args: []string{"-web", "127.0.0.1:9080"}, status: program.Usage, stderr: "did you mean tcp:127.0.0.1:9080?"},
+		{args: []string{"-web", "http://127.0.0.1:9080/"}, status: program.Usage, stderr: "is not an address to listen on"},
+		{args: []string{"-tls-cert", "c"}, status: program.Usage, stderr: "-tls-cert and -tls-key go together"},
+		{args: []string{"-tls-key", "k"}, status: program.Usage, stderr: "-tls-cert and -tls-key go together"},
+		{args: []string{"-tls-cert", "c", "-tls-key", "k"}, status: program.Usage, stderr: "-tls-cert is for the addresses of -listen-tls and -web-tls, and there are none"},
+		{args: []string{"-listen-tls", "tcp:127.0.0.1:0"}, status: program.Usage, stderr: "-listen-tls and -web-tls need a certificate"},
+		{args: []string{"-web-tls", "tcp:127.0.0.1:0"}, status: program.Usage, stderr: "-listen-tls and -web-tls need a certificate"},
+		{args: []string{"-web", "tcp:127.0.0.1:9001"}, status: program.Usage, stderr: "tcp:127.0.0.1:9001 is wanted for two protocols"},
+		{args: []string{"-web", "tcp:192.0.2.1:9000", "-listen", "tcp:127.0.0.1:0"}, status: program.Failure, stderr: "cannot listen on tcp 192.0.2.1:9000: this machine has no such address"},
 		{args: []string{"-listen", "tcp:192.0.2.1:9000"}, status: program.Failure, stderr: "this machine has no such address"},
 	} {
 		var stdout, stderr bytes.Buffer

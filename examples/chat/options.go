@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,23 +15,42 @@ import (
 
 const usage = `Usage: chat [flags]
 
-A chat server for people with a terminal: rooms, nicknames, private messages
-and a short history, on GLib's GSocketService. It prints a line
-"listening on NETWORK ADDRESS" for each address, then serves until Ctrl-C,
+A chat server for people with a terminal or a browser: rooms, nicknames,
+private messages and a short history, on GLib's GSocketService. It prints a
+line "listening on NETWORK ADDRESS" for each address, then serves until Ctrl-C,
 which tells everybody before it ends.
 
     chat
     chat -listen tcp:127.0.0.1:9001 -listen unix:/tmp/chat.sock -listen unix:@chat
+    chat -web tcp:127.0.0.1:9080
 
 Come in from other terminals, and type /help there:
 
     nc 127.0.0.1 9001
     nc -U /tmp/chat.sock
+
+or with a browser: http://127.0.0.1:9080/
+
+With a certificate people come in over TLS. To make one for trying out, and to
+use it:
+
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 30 \
+        -keyout key.pem -out cert.pem
+    chat -tls-cert cert.pem -tls-key key.pem \
+        -listen-tls tcp:127.0.0.1:9443 -web-tls tcp:127.0.0.1:9444
+    openssl s_client -quiet -CAfile cert.pem -verify_return_error -connect localhost:9443
 `
 
 // options is the command line of the program.
 type options struct {
-	addresses   *listen.Flag
+	addresses       *listen.Flag
+	tlsAddresses    *listen.Flag
+	webAddresses    *listen.Flag
+	webTLSAddresses *listen.Flag
+	certFile        string
+	keyFile         string
+
 	maxClients  int
 	maxPerHost  int
 	idleTimeout time.Duration
@@ -43,6 +63,12 @@ type options struct {
 func (o *options) register(flags *flag.FlagSet) {
 	o.addresses = listen.Default("tcp:127.0.0.1:9001")
 	flags.Var(o.addresses, "listen", "`address` to listen on, may be given several times:\n"+listen.Syntax)
+	o.tlsAddresses, o.webAddresses, o.webTLSAddresses = listen.Default(), listen.Default(), listen.Default()
+	flags.Var(o.tlsAddresses, "listen-tls", "as -listen, for lines of text over TLS: `address` to listen on")
+	flags.Var(o.webAddresses, "web", "as -listen, for browsers: `address` to serve the web page on")
+	flags.Var(o.webTLSAddresses, "web-tls", "as -web, over TLS (https): `address` to serve the web page on")
+	flags.StringVar(&o.certFile, "tls-cert", "", "`file` with the certificate, and those of its issuers, in PEM")
+	flags.StringVar(&o.keyFile, "tls-key", "", "`file` with the certificate's private key in PEM")
 	flags.IntVar(&o.maxClients, "max-clients", 1000, "how many `people` may be here at once; who comes then is told to try later")
 	flags.IntVar(&o.maxPerHost, "max-per-host", 0, "how many `people` may come from one IP address or Unix user; 0: any number")
 	flags.DurationVar(&o.idleTimeout, "idle-timeout", time.Hour, "end a connection that sends no line for this `time`; 0: never")
@@ -67,6 +93,36 @@ func (o *options) check() error {
 		return errors.New("-rate must be a number, and not negative")
 	case o.logFormat != "text" && o.logFormat != "json":
 		return fmt.Errorf("-log-format is text or json, not %q", o.logFormat)
+	}
+	return cmp.Or(o.checkTLS(), o.checkAddresses())
+}
+
+// checkTLS finds half of what TLS needs.
+func (o *options) checkTLS() error {
+	wanted := len(o.tlsAddresses.Addresses())+len(o.webTLSAddresses.Addresses()) > 0
+	given := o.certFile != ""
+	switch {
+	case given != (o.keyFile != ""):
+		return errors.New("-tls-cert and -tls-key go together")
+	case wanted && !given:
+		return errors.New("-listen-tls and -web-tls need a certificate: -tls-cert and -tls-key")
+	case given && !wanted:
+		return errors.New("-tls-cert is for the addresses of -listen-tls and -web-tls, and there are none")
+	}
+	return nil
+}
+
+// checkAddresses finds an address that two flags want; a flag itself finds
+// one that it was given twice.
+func (o *options) checkAddresses() error {
+	wanted := make(map[listen.Address]bool)
+	for _, addresses := range []*listen.Flag{o.addresses, o.tlsAddresses, o.webAddresses, o.webTLSAddresses} {
+		for _, address := range addresses.Addresses() {
+			if wanted[address] && !address.AnyPort() {
+				return fmt.Errorf("%s is wanted for two protocols: give each an address of its own", address)
+			}
+			wanted[address] = true
+		}
 	}
 	return nil
 }

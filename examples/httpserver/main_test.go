@@ -4,15 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/internal/servertest"
 )
 
 // start runs the server and returns its address. At the end of the test it is
@@ -62,28 +56,6 @@ func get(t *testing.T, client *http.Client, url string) (*http.Response, string)
 	return response, string(body)
 }
 
-// certificate makes one that is good for an hour, in two files.
-func certificate(t *testing.T) (cert, key string) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "localhost"}, // curl wants to know who issued it
-		DNSNames:     []string{"localhost"},
-		NotAfter:     time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	require.NoError(t, err)
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", secret)
-}
-
 func TestGreetsAndEndsWhileAConnectionIsOpen(t *testing.T) {
 	address := start(t)
 	client := &http.Client{Transport: &http.Transport{}} // keeps its connection until the server ends
@@ -94,7 +66,7 @@ func TestGreetsAndEndsWhileAConnectionIsOpen(t *testing.T) {
 }
 
 func TestServesHTTP2OverTLS(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	address := start(t, "-tls-cert", cert, "-tls-key", key)
 	client := &http.Client{Transport: &http.Transport{
 		ForceAttemptHTTP2: true,

@@ -27,7 +27,7 @@ func output(t *testing.T, stdin, name string, args ...string) string {
 }
 
 func TestCurlSpeaksHTTP1AndHTTP2(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	plain, secure := start(t), start(t, "-tls-cert", cert, "-tls-key", key)
 	_, port, err := net.SplitHostPort(secure)
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestCurlSpeaksHTTP1AndHTTP2(t *testing.T) {
 // Several requests of curl's are streams of one connection.
 func TestCurlFetchesFilesSideBySideOverHTTP2(t *testing.T) {
 	const files = 8
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	served, fetched := t.TempDir(), t.TempDir()
 	content := make([]byte, 1<<20)
 	_, err := rand.Read(content)
@@ -74,7 +74,7 @@ func TestCurlFetchesFilesSideBySideOverHTTP2(t *testing.T) {
 }
 
 func TestOpenSSLsClient(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	address := start(t, "-tls-cert", cert, "-tls-key", key)
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		out := output(t, "GET / HTTP/1.0\r\n\r\n", "openssl", "s_client", "-quiet", version, "-verify_return_error",
@@ -86,7 +86,7 @@ func TestOpenSSLsClient(t *testing.T) {
 
 // wrk prints a line of socket errors only when there were some.
 func TestWrkSeesNoError(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	for scheme, address := range map[string]string{"http": start(t), "https": start(t, "-tls-cert", cert, "-tls-key", key)} {
 		out := output(t, "", "wrk", "-t", "2", "-c", "50", "-d", "1s", "--timeout", "30s", scheme+"://"+address+"/")
 		require.NotContains(t, out, "Socket errors")

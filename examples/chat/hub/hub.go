@@ -23,6 +23,10 @@ var (
 	ErrTooSlow = errors.New("too slow to read what is said")
 )
 
+// ReasonShutdown is what Client.Left says of those whom Hub.Close took out:
+// a door may tell them to come again, unlike those who wanted to go.
+const ReasonShutdown = "shutdown"
+
 // Config is what a hub can be told. The zero value is a good chat.
 type Config struct {
 	MaxClients int     // how many at once; 0: any number
@@ -156,7 +160,7 @@ func (h *Hub) Close(goodbye string) {
 	for c := range h.clients {
 		// Nobody is told that the others leave: all do.
 		c.room = nil
-		h.remove(c, "shutdown", goodbye)
+		h.remove(c, ReasonShutdown, goodbye)
 	}
 }
 

@@ -18,7 +18,11 @@ func Origin(conn *gio.SocketConnection, log *slog.Logger) hub.Origin {
 		if err := conn.SetKeepAlive(true); err != nil {
 			log.Debug("no keep-alive", "remote", addr, "error", err)
 		}
-		return hub.Origin{Door: "tcp", Host: addr.IP.String()}
+		door := "tcp"
+		if _, secure := conn.TLS(); secure {
+			door = "tls"
+		}
+		return hub.Origin{Door: door, Host: addr.IP.String()}
 	default:
 		peer, err := conn.PeerCredentials()
 		if err != nil {

@@ -27,6 +27,9 @@ type Address struct {
 // String is the form that Parse reads.
 func (a Address) String() string { return a.Network + ":" + a.Address }
 
+// AnyPort tells whether the port is 0, which is a free one each time.
+func (a Address) AnyPort() bool { return a.Network != "unix" && strings.HasSuffix(a.Address, ":0") }
+
 // Parse reads the value of a -listen flag. It looks for everything that can
 // be known to be wrong without trying, so that a typing mistake is a usage
 // error and not one of the run.

@@ -53,8 +53,7 @@ func (f *Flag) Set(s string) error {
 		f.given, f.addresses = true, nil
 	}
 	for _, other := range f.addresses {
-		// Port 0 is a different port each time.
-		if other == address && !strings.HasSuffix(address.Address, ":0") {
+		if other == address && !address.AnyPort() {
 			return fmt.Errorf("%s is given twice", address)
 		}
 	}

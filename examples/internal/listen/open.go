@@ -32,9 +32,16 @@ func Open(l Listener, addresses []Address) ([]net.Addr, error) {
 
 // Announce writes one line for each address: "listening on tcp 127.0.0.1:9000".
 // Programs that start a server read them to learn the port.
-func Announce(w io.Writer, addrs []net.Addr) error {
+func Announce(w io.Writer, addrs []net.Addr) error { return AnnounceWith(w, addrs, "") }
+
+// AnnounceWith is Announce for a program that speaks several protocols, and
+// says which: "listening on tcp 127.0.0.1:9000 with TLS". For "" it is Announce.
+func AnnounceWith(w io.Writer, addrs []net.Addr, protocol string) error {
+	if protocol != "" {
+		protocol = " with " + protocol
+	}
 	for _, addr := range addrs {
-		if _, err := fmt.Fprintf(w, "listening on %s %s\n", addr.Network(), addr); err != nil {
+		if _, err := fmt.Fprintf(w, "listening on %s %s%s\n", addr.Network(), addr, protocol); err != nil {
 			return err
 		}
 	}
@@ -62,7 +69,7 @@ func (e *Error) reason() string {
 	case unix && isOtherFile(e.Address.Address):
 		return "there is something at that path that is not a socket; it is left alone"
 	case errors.Is(e.Err, syscall.EADDRINUSE):
-		return "another program is already listening there; end that one, or choose another address with -listen"
+		return "another program is already listening there; end that one, or choose another address"
 	case errors.Is(e.Err, syscall.EACCES), errors.Is(e.Err, syscall.EPERM):
 		if unix {
 			return "permission denied; choose a folder that you may write to"

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,15 @@ func Dial(t *testing.T, addr net.Addr) *Peer {
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Patience)))
+	return &Peer{Conn: conn, t: t, r: bufio.NewReader(conn)}
+}
+
+// OverTLS has a peer speak TLS, by crypto/tls, from now on. The peer that it
+// was given is of no further use.
+func OverTLS(t *testing.T, p *Peer, cfg *tls.Config) *Peer {
+	t.Helper()
+	conn := tls.Client(p.Conn, cfg)
+	require.NoError(t, conn.Handshake())
 	return &Peer{Conn: conn, t: t, r: bufio.NewReader(conn)}
 }
 

@@ -115,7 +115,8 @@ func (p *Process) Addrs(n int) []net.Addr {
 	}
 }
 
-// announced reads the lines "listening on NETWORK ADDRESS".
+// announced reads the lines "listening on NETWORK ADDRESS", with or without
+// the protocol behind it.
 func (p *Process) announced() (addrs []net.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,6 +125,7 @@ func (p *Process) announced() (addrs []net.Addr) {
 		require.True(p.t, ok, line)
 		network, address, ok := strings.Cut(where, " ")
 		require.True(p.t, ok, line)
+		address, _, _ = strings.Cut(address, " with ")
 		if network == "unix" {
 			addrs = append(addrs, &net.UnixAddr{Net: "unix", Name: address})
 			continue
@@ -147,6 +149,13 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Kill ends the process without a chance to say goodbye, and waits for that.
+func (p *Process) Kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.exited
+	return err
+}
 
 // Wait waits for the end and returns the exit status, -1 for a signal.
 func (p *Process) Wait() int {

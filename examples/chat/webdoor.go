@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/glibserve/glibserve/examples/chat/hub"
+	"github.com/glibserve/glibserve/examples/chat/lines"
+	"github.com/glibserve/glibserve/examples/chat/web"
+	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/gio"
+)
+
+const (
+	// requestTime is how long a request for the page may take. A WebSocket is
+	// a request too, but from its beginning on it has times of its own.
+	requestTime = 10 * time.Second
+
+	// lastPages is how long requests for the page may go on at the end.
+	// Browsers open connections that they may never use.
+	lastPages = 500 * time.Millisecond
+)
+
+// openWeb opens the door for browsers: net/http on connections that GIO
+// accepts, over TLS unless that is nil.
+func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []listen.Address, log *slog.Logger) (*door, error) {
+	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Logger: log})
+	server := &http.Server{
+		Handler:        page,
+		ConnContext:    func(ctx context.Context, conn net.Conn) context.Context { return withOrigin(ctx, conn, log) },
+		ReadTimeout:    requestTime,
+		WriteTimeout:   requestTime,
+		IdleTimeout:    requestTime,
+		MaxHeaderBytes: 16 << 10,
+		TLSConfig:      secure,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no failure of ours
+	}
+	protocol := "HTTP"
+	if secure != nil {
+		protocol = "HTTPS"
+	}
+	// Twice the clients: a browser keeps a few connections beside its WebSocket.
+	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: log, MaxConns: maxConns(2 * opts.maxClients)})
+	addrs, err := listen.Open(svc, addresses)
+	if err != nil {
+		svc.Close()
+		return nil, err
+	}
+	listener := svc.NetListener()
+	return &door{
+		addrs: addrs, protocol: protocol,
+		serve: func() error {
+			if secure != nil {
+				return server.ServeTLS(listener, "", "")
+			}
+			return server.Serve(listener)
+		},
+		shutdown: func(ctx context.Context) error {
+			soon, cancel := context.WithTimeout(ctx, lastPages)
+			defer cancel()
+			err := server.Shutdown(soon) // knows nothing of WebSockets
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = server.Close()
+			}
+			return errors.Join(err, page.Shutdown(ctx), svc.Close())
+		},
+		close: func() error { return errors.Join(server.Close(), svc.Close()) },
+	}, nil
+}
+
+// originKey is where a request's context has the hub.Origin.
+type originKey struct{}
+
+// withOrigin asks a connection where it comes from, once.
+func withOrigin(ctx context.Context, conn net.Conn, log *slog.Logger) context.Context {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	var from hub.Origin
+	if plain, ok := conn.(*gio.SocketConnection); ok {
+		from = lines.Origin(plain, log)
+	}
+	from.Door = "web"
+	return context.WithValue(ctx, originKey{}, from)
+}
+
+func webOrigin(r *http.Request) hub.Origin {
+	from, _ := r.Context().Value(originKey{}).(hub.Origin)
+	return from
+}
