@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/chat/hub"
 	"github.com/glibserve/glibserve/examples/internal/listen"
 	"github.com/glibserve/glibserve/examples/internal/program"
 	"github.com/glibserve/glibserve/gio"
@@ -43,17 +42,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // serve opens the doors, says so, and waits until ctx is done.
 func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logger) error {
-	chat := hub.New(hub.Config{
-		MaxClients: opts.maxClients,
-		MaxPerHost: opts.maxPerHost,
-		Queue:      opts.queue,
-		Rate:       opts.rate,
-	})
+	chat, link, err := newChat(opts, log)
+	if err != nil {
+		return err
+	}
 	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: log, MaxConns: maxConns(opts.maxClients)})
 	defer svc.Close()
 	addrs, err := listen.Open(svc, opts.addresses.Addresses())
 	if err != nil {
 		return err
+	}
+
+	if link != nil {
+		if err := link.Start(chat); err != nil {
+			return err
+		}
+		defer closeLink(link)
 	}
 
 	// Serve's own ctx stays open: at the end, handlers deliver what is queued.
@@ -71,6 +75,9 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 	}
 	log.Info("shutting down", "clients", chat.Len())
 	chat.Close("The server is shutting down. Goodbye.")
+	if link != nil {
+		closeLink(link)
+	}
 	inTime, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
 	// The time being up is no failure: some peer did not read to the end.

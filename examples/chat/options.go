@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/glibserve/glibserve/examples/chat/cluster"
 	"github.com/glibserve/glibserve/examples/internal/listen"
 )
 
@@ -21,6 +22,11 @@ which tells everybody before it ends.
 
     chat
     chat -listen tcp:127.0.0.1:9001 -listen unix:/tmp/chat.sock -listen unix:@chat
+
+Servers that share a NATS server are one chat, with the same rooms and people:
+
+    chat -listen tcp:127.0.0.1:9001 -nats nats://127.0.0.1:4222
+    chat -listen tcp:127.0.0.1:9002 -nats nats://127.0.0.1:4222
 
 Come in from other terminals, and type /help there:
 
@@ -36,6 +42,9 @@ type options struct {
 	idleTimeout time.Duration
 	queue       int
 	rate        float64
+	nats        string
+	natsSubject string
+	natsBeat    time.Duration
 	logLevel    slog.Level
 	logFormat   string
 }
@@ -48,6 +57,9 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.idleTimeout, "idle-timeout", time.Hour, "end a connection that sends no line for this `time`; 0: never")
 	flags.IntVar(&o.queue, "queue", 256, "how many `lines` may wait for a slow reader before it is disconnected")
 	flags.Float64Var(&o.rate, "rate", 10, "`lines` a second that one client may send, after 40 at once;\na faster one is slowed down; 0: any number")
+	flags.StringVar(&o.nats, "nats", "", "`URL` of a NATS server that links this server to others, such as nats://127.0.0.1:4222;\nseveral may be given with commas between them; empty: this server is alone")
+	flags.StringVar(&o.natsSubject, "nats-subject", cluster.DefaultSubject, "what the NATS subjects begin with: servers with the same one are one chat")
+	flags.DurationVar(&o.natsBeat, "nats-heartbeat", 2*time.Second, "how `often` the others are told that this server is there;\nafter four times this without a word they take it for gone")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
 }
@@ -65,8 +77,18 @@ func (o *options) check() error {
 		return errors.New("-queue must be at least 1")
 	case o.rate < 0 || math.IsNaN(o.rate) || math.IsInf(o.rate, 0):
 		return errors.New("-rate must be a number, and not negative")
+	case o.natsBeat < 20*time.Millisecond || o.natsBeat > time.Minute:
+		return errors.New("-nats-heartbeat must be between 20ms and 1m")
 	case o.logFormat != "text" && o.logFormat != "json":
 		return fmt.Errorf("-log-format is text or json, not %q", o.logFormat)
+	}
+	if err := cluster.CheckSubject(o.natsSubject); err != nil {
+		return fmt.Errorf("-nats-subject %q will not do: %w", o.natsSubject, err)
+	}
+	if o.nats != "" {
+		if err := cluster.CheckURL(o.nats); err != nil {
+			return fmt.Errorf("-nats: %w", err)
+		}
 	}
 	return nil
 }
