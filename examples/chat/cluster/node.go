@@ -189,8 +189,6 @@ func (n *node) tick(now time.Time, busy bool) {
 		case silent > missed*p.beat && p.shown:
 			n.log.Warn("another server is out of reach", "server", id)
 			p.hide(whySilent)
-		case n.linked && p.behind() && silent <= missed*p.beat:
-			p.ask(now)
 		}
 	}
 }

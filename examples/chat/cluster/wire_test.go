@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +190,20 @@ func TestWhoSpokeInAServersNameIsFoundOut(t *testing.T) {
 	second.probe.Input("it is me")
 	s.pass(10 * time.Second)
 	require.Contains(t, strings.Join(first.probe.texts(hub.Said), "\n"), "it is me")
+}
+
+func TestAPrivateMessageThatComesTwiceIsShownOnce(t *testing.T) {
+	s := newSim(t, 2, 1)
+	s.linkAll()
+	s.loss = 50 // half are lost, half come twice: what comes at all comes twice
+	for i := range 50 {
+		s.servers[1].probe.Input(fmt.Sprintf("/msg %s %d", s.servers[0].probe.Nick(), i))
+		s.servers[1].deliver(0)
+	}
+	s.pass(time.Second)
+	got := s.servers[0].probe.texts(hub.Private)
+	require.NotEmpty(t, got)
+	require.Len(t, slices.Compact(slices.Clone(got)), len(got))
 }
 
 func TestTheLogIsNotFlooded(t *testing.T) {
