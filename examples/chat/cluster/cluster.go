@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,10 +38,13 @@ type Cluster struct {
 	conn *nats.Conn
 	log  *slog.Logger
 
+	dialer *dialer
+
 	in      chan *nats.Msg
 	changed chan struct{} // holds a token when the connection may have come or gone
 	downs   atomic.Int64  // how often it went
 	linked  atomic.Bool   // written by loop
+	warned  atomic.Int64  // when there was trouble in the log last, in seconds of Unix time
 	counted atomic.Uint64 // private messages
 
 	closeOnce sync.Once
@@ -53,20 +57,15 @@ const (
 	// is slower; what is then missing is asked for.
 	inbox = 8192
 
+	// dialTime is how long one attempt to connect may take.
+	dialTime = 2 * time.Second
+
 	// writeTime is how long NATS may take to accept what is written before
 	// the connection is given up.
 	writeTime = 2 * time.Second
 
 	// paceTime is how often work is done that had to wait.
 	paceTime = 20 * time.Millisecond
-)
-
-// What people are told about the link.
-const (
-	linkDown  = "The link to the other servers is down. People on this server hear you; the others will, once it is back."
-	linkBack  = "The link to the other servers is back."
-	linkNever = "There is no link to the other servers yet: only people on this server hear you."
-	linkFirst = "There is a link to the other servers now."
 )
 
 // New makes a Cluster that is not connected. The hub that it belongs to needs
@@ -92,6 +91,7 @@ func New(cfg Config) (*Cluster, error) {
 		id:  strings.ToLower(rand.Text())[:idLength], // another one after a restart, which nobody is taken over
 		log: cfg.Logger,
 
+		dialer:  &dialer{Dialer: net.Dialer{Timeout: dialTime}},
 		in:      make(chan *nats.Msg, inbox),
 		changed: make(chan struct{}, 1),
 		closing: make(chan struct{}),
@@ -124,7 +124,8 @@ func (c *Cluster) Start(h *hub.Hub) error {
 	conn, err := nats.Connect(c.cfg.URL,
 		nats.Name("chat "+c.id),
 		nats.NoEcho(),
-		nats.Timeout(2*time.Second),
+		nats.Timeout(dialTime),
+		nats.SetCustomDialer(c.dialer),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
 		nats.IgnoreAuthErrorAbort(),
@@ -141,9 +142,7 @@ func (c *Cluster) Start(h *hub.Hub) error {
 			c.downs.Add(1)
 			c.signal()
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			c.log.Warn("trouble with NATS", "error", err)
-		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.trouble(err) }),
 	)
 	if err != nil {
 		return fmt.Errorf("cannot use NATS at %s: %w", shown(c.cfg.URL), err)
@@ -158,11 +157,7 @@ func (c *Cluster) Start(h *hub.Hub) error {
 	}
 	if !conn.IsConnected() {
 		h.Greet(linkNever)
-		attrs := []any{"url", shown(c.cfg.URL)}
-		if err := conn.LastError(); err != nil {
-			attrs = append(attrs, "error", err)
-		}
-		c.log.Warn("NATS cannot be reached: this server works alone until it can", attrs...)
+		c.log.Warn("NATS cannot be reached: this server works alone until it can", "url", shown(c.cfg.URL), "error", c.why())
 	}
 	go c.loop()
 	c.signal()
@@ -203,6 +198,7 @@ func (c *Cluster) loop() {
 			c.node.flush()
 		case <-beat.C:
 			c.node.tick(time.Now(), len(c.in) > 0)
+			link.remind(time.Now())
 		case <-pace.C:
 		case <-c.closing:
 			if c.linked.Load() {
@@ -213,42 +209,6 @@ func (c *Cluster) loop() {
 		if c.node.work(time.Now()) {
 			pace.Reset(paceTime)
 		}
-	}
-}
-
-// link is what is known of the connection to NATS.
-type link struct {
-	cluster *Cluster
-	ever    bool // there was one
-	alone   bool // there was none when the server started
-	downs   int64
-}
-
-// look finds out whether the connection came or went, and tells.
-func (l *link) look() {
-	c := l.cluster
-	h := c.node.hub
-	// In this order: one that goes in between is seen the next time.
-	downs, up := c.downs.Load(), c.conn.IsConnected()
-	if c.linked.Load() && (downs != l.downs || !up) {
-		c.linked.Store(false)
-		c.node.down()
-		c.log.Warn("the link to NATS is down: this server works alone until it is back", "error", c.conn.LastError())
-		h.Announce(linkDown)
-		h.Greet(linkDown)
-	}
-	l.downs = downs
-	if up && !c.linked.Load() {
-		c.node.up(time.Now())
-		c.linked.Store(true)
-		c.log.Info("linked by NATS", "server", c.id, "url", shown(c.conn.ConnectedUrl()), "subject", c.cfg.Subject)
-		h.Greet("")
-		if l.ever {
-			h.Announce(linkBack)
-		} else if l.alone {
-			h.Announce(linkFirst)
-		}
-		l.ever = true
 	}
 }
 

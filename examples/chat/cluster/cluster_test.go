@@ -3,11 +3,13 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
@@ -287,6 +289,27 @@ func TestAServerStartsAloneAndIsLinkedLater(t *testing.T) {
 	carol.hears("hello")
 	require.Zero(t, carol.count(hub.Said, "anybody?"), "from before the first link")
 	require.Zero(t, other.enter().count(hub.Notice, "no link"))
+}
+
+func TestAWrongPasswordIsSaidAndTheServerWorksAlone(t *testing.T) {
+	target := natstest.StartWith(t, server.Options{Username: "chat", Password: "right"})
+	for _, password := range []string{"wrong", "right"} {
+		log := &record{changed: make(chan struct{})}
+		link, err := cluster.New(cluster.Config{
+			URL: "nats://chat:" + password + "@" + target.String(), Beat: beat, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		})
+		require.NoError(t, err)
+		s := &site{t: t, hub: hub.New(hub.Config{Link: link, Server: link.ID()}), link: link, log: log}
+		require.NoError(t, link.Start(s.hub))
+		defer s.close()
+		if password == "wrong" {
+			log.wait(t, "Authorization Violation")
+			s.named("alice")
+		} else {
+			log.wait(t, "linked by NATS")
+		}
+		require.NotContains(t, log.String(), password)
+	}
 }
 
 func TestMessagesOfStrangersDoNoHarm(t *testing.T) {

@@ -18,7 +18,14 @@ const patience = 30 * time.Second
 // the test, and returns its address.
 func Start(t *testing.T) net.Addr {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	return StartWith(t, server.Options{})
+}
+
+// StartWith is Start with options, such as who may come in.
+func StartWith(t *testing.T, options server.Options) net.Addr {
+	t.Helper()
+	options.Host, options.Port, options.NoLog, options.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
+	s, err := server.NewServer(&options)
 	require.NoError(t, err)
 	go s.Start()
 	t.Cleanup(func() {
