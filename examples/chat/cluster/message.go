@@ -22,15 +22,17 @@ const (
 
 	// maxNumber is the largest number that all JSON decoders take exactly.
 	maxNumber = 1 << 53
+	maxDigest = maxNumber - 1
 )
 
 // The kinds of messages.
 const (
-	alive   = "alive"   // to all: From is there, its journal has come to Seq, the next such message comes within Beat
+	alive   = "alive"   // to all: From is there, its journal has come to Seq, the next such message comes within Beat; Digest of its Topics
 	bye     = "bye"     // to all: From ends in good order
 	entries = "entries" // what people of From did; to all as it happens, and again to one server that asked
 	ask     = "ask"     // to one server: tell me what came after Seq; without Met, who is there
 	people  = "people"  // to one server: who was there as of Seq, part Part of Parts
+	topics  = "topics"  // to one server: topics that From knows of
 	private = "private" // to one server: Person said Text to its person To; Seq counts them
 )
 
@@ -41,8 +43,9 @@ type message struct {
 	Type    string `json:"type"`
 	Seq     uint64 `json:"seq,omitempty"`
 
-	Beat int64 `json:"beat_ms,omitempty"`
-	Met  bool  `json:"met,omitempty"`
+	Beat   int64  `json:"beat_ms,omitempty"`
+	Digest uint64 `json:"topics_digest,omitempty"`
+	Met    bool   `json:"met,omitempty"`
 
 	Entries []entry `json:"entries,omitempty"`
 
@@ -68,11 +71,12 @@ type entry struct {
 	Room   string   `json:"room,omitempty"`
 	Text   string   `json:"text,omitempty"`
 	Time   int64    `json:"time,omitempty"` // ms of Unix time
+	Server string   `json:"server,omitempty"`
 }
 
 func (e *entry) change() hub.Change {
 	return hub.Change{
-		Kind: e.Kind, Person: e.Person, Name: e.Name, Since: e.Since, Room: e.Room, Text: e.Text, Time: time.UnixMilli(e.Time),
+		Kind: e.Kind, Person: e.Person, Name: e.Name, Since: e.Since, Room: e.Room, Text: e.Text, Time: time.UnixMilli(e.Time), Server: e.Server,
 	}
 }
 
@@ -106,21 +110,21 @@ func decode(data []byte) (*message, error) {
 		return nil, fmt.Errorf("version %d, and not %d", m.Version, version)
 	case !validID(m.From):
 		return nil, errors.New("no id of a server")
-	case m.Seq > maxNumber || m.Person > maxNumber || m.To > maxNumber || m.Beat < 0 || m.Beat > int64(time.Hour/time.Millisecond):
+	case m.Seq > maxNumber || m.Person > maxNumber || m.To > maxNumber || m.Digest > maxNumber || m.Beat < 0 || m.Beat > int64(time.Hour/time.Millisecond):
 		return nil, errors.New("a number out of bounds")
-	case m.Parts < 0 || m.Parts > 2+(maxPeople+maxTopics)/maxBatch || m.Part < 0 || m.Part > m.Parts:
+	case m.Parts < 0 || m.Parts > 2+maxPeople/maxBatch || m.Part < 0 || m.Part > m.Parts:
 		return nil, errors.New("parts out of bounds")
 	case len(m.People)+len(m.Topics) > maxBatch || len(m.Entries) > maxBatch:
 		return nil, errors.New("too many entries")
 	}
 	switch m.Type {
-	case alive, bye, entries, ask, people, private:
+	case alive, bye, entries, ask, people, topics, private:
 	default:
 		return nil, errors.New("of no kind that is known")
 	}
 	for _, list := range [][]entry{m.Entries, m.People, m.Topics} {
 		for i := range list {
-			if e := &list[i]; e.Seq > maxNumber || e.Person > maxNumber {
+			if e := &list[i]; e.Seq > maxNumber || e.Person > maxNumber || e.Server != "" && !validID(e.Server) {
 				return nil, errors.New("a number out of bounds")
 			}
 		}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -121,7 +122,7 @@ func (n *node) send(subject string, m *message) {
 
 func (n *node) sayAlive(now time.Time) {
 	n.beatAt = now.Add(n.beat)
-	n.send(n.subjects.all(), &message{Type: alive, Seq: n.sent, Beat: n.beat.Milliseconds()})
+	n.send(n.subjects.all(), &message{Type: alive, Seq: n.sent, Beat: n.beat.Milliseconds(), Digest: n.hub.TopicsDigest() & maxDigest})
 }
 
 // sayBye is the last that others hear.
@@ -168,6 +169,8 @@ func (n *node) receive(data []byte, now time.Time) {
 		n.answer(p, m, now)
 	case people:
 		p.people(m, now)
+	case topics:
+		n.takeTopics(m)
 	case private:
 		p.private(m, now)
 	}
@@ -227,6 +230,7 @@ func (n *node) answer(p *peer, m *message, now time.Time) {
 		_, oldest := n.journal.oldest()
 		as := max(n.sent, oldest)
 		n.sendState(to, n.journal.at(as), as)
+		n.sendTopics(to)
 		return
 	}
 	list, complete := n.journal.between(m.Seq, n.sent)
@@ -240,27 +244,39 @@ func (n *node) answer(p *peer, m *message, now time.Time) {
 		list = list[len(batch):]
 		n.send(to, &message{Type: entries, Entries: batch})
 	}
+	n.sendTopics(to)
+}
+
+// sendTopics sends the topics of all rooms: those who set them, and their
+// server, may be gone. Whoever has a newer one keeps it.
+func (n *node) sendTopics(to string) {
+	for batch := range slices.Chunk(n.hub.Topics(), maxBatch) {
+		m := &message{Type: topics}
+		for _, ch := range batch {
+			e := fromChange(ch)
+			e.Time, e.Server = 0, ch.Server
+			m.Topics = append(m.Topics, e)
+		}
+		n.send(to, m)
+	}
+}
+
+func (n *node) takeTopics(m *message) {
+	var list []hub.Change
+	for i := range m.Topics {
+		list = append(list, m.Topics[i].change())
+	}
+	n.hub.TakeTopics(list)
 }
 
 func (n *node) sendState(to string, s *state, seq uint64) {
-	var parts []*message
-	part := func() *message {
-		if len(parts) == 0 || len(parts[len(parts)-1].People)+len(parts[len(parts)-1].Topics) == maxBatch {
-			parts = append(parts, &message{Type: people, Seq: seq})
+	all := s.sortedPeople()
+	parts := max(1, (len(all)+maxBatch-1)/maxBatch) // one also of nobody
+	for part := range parts {
+		m := &message{Type: people, Seq: seq, Part: part + 1, Parts: parts}
+		for _, e := range all[part*maxBatch : min(len(all), (part+1)*maxBatch)] {
+			m.People = append(m.People, *e)
 		}
-		return parts[len(parts)-1]
-	}
-	part() // also of nobody
-	for _, e := range s.sortedPeople() {
-		m := part()
-		m.People = append(m.People, *e)
-	}
-	for _, e := range s.topics {
-		m := part()
-		m.Topics = append(m.Topics, *e)
-	}
-	for i, m := range parts {
-		m.Part, m.Parts = i+1, len(parts)
 		n.send(to, m)
 	}
 }

@@ -46,15 +46,14 @@ func (p *peer) show() {
 		return
 	}
 	p.shown = true
-	people, topics := p.state.changes()
-	p.server.Sync(people, topics, "")
+	p.server.Sync(p.state.changes(), "")
 }
 
 // hide takes its people out of the hub and keeps them in mind.
 func (p *peer) hide(why string) {
 	if p.shown {
 		p.shown = false
-		p.server.Sync(nil, nil, why)
+		p.server.Sync(nil, why)
 	}
 }
 
@@ -74,7 +73,8 @@ func (p *peer) alive(m *message, now time.Time) {
 		// Then somebody else spoke in its name. Once or twice is a message that was late.
 		p.met, p.late = false, nil
 	}
-	if p.behind() {
+	// Topics that were set by somebody who has gone with their server are in no journal any more.
+	if p.behind() || len(p.late) == 0 && m.Digest != p.node.hub.TopicsDigest()&maxDigest {
 		p.ask(now)
 	}
 }
@@ -142,12 +142,6 @@ func (p *peer) people(m *message, now time.Time) {
 			p.node.complain(now, "somebody on a server cannot be shown", "server", p.id)
 		}
 	}
-	for i := range m.Topics {
-		e := &m.Topics[i]
-		if ch := e.change(); e.Kind == hub.TopicSet && ch.Check() == nil {
-			p.parts.setTopic(e)
-		}
-	}
 	if p.part < m.Parts {
 		return
 	}
@@ -161,9 +155,8 @@ func (p *peer) people(m *message, now time.Time) {
 	}
 	p.met, p.seq, p.state, p.late = true, m.Seq, state, nil
 	p.target = max(p.target, p.seq)
-	people, topics := state.changes()
 	p.shown = true
-	p.server.Sync(people, topics, "")
+	p.server.Sync(state.changes(), "")
 }
 
 func (p *peer) private(m *message, now time.Time) {

@@ -94,10 +94,9 @@ func (s *Server) Apply(ch Change) error {
 }
 
 // Sync makes the people of the server those of the list, each in a change of
-// the kind Joined, and takes its topics over, each in a TopicSet. What was
-// different before, others see happen, with why for those who leave. Entries
-// that fail Check are left out.
-func (s *Server) Sync(people, topics []Change, why string) {
+// the kind Joined. What was different before, others see happen, with why for
+// those who leave. Entries that fail Check are left out.
+func (s *Server) Sync(people []Change, why string) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.unlock()
@@ -162,26 +161,6 @@ func (s *Server) Sync(people, topics []Change, why string) {
 	}
 	for _, r := range counted {
 		r.counting = false
-	}
-	for _, ch := range topics {
-		s.takeTopic(ch)
-	}
-}
-
-// takeTopic takes a topic over without a word. h.mu is held.
-func (s *Server) takeTopic(ch Change) {
-	n, err := parseName(ch.Room)
-	if err != nil || ch.Kind != TopicSet || ch.Check() != nil {
-		return
-	}
-	h := s.hub
-	stamp := topicStamp{ch.Since, s.id}
-	if r := h.rooms[n.key]; r == nil && ch.Text != "" {
-		r = h.findRoom(n)
-		r.topic, r.topicSet = ch.Text, stamp
-		h.forgetEmpty(r)
-	} else if r != nil && r.topicSet.before(stamp) {
-		r.topic, r.topicSet = ch.Text, stamp
 	}
 }
 
@@ -258,16 +237,6 @@ func shownTime(t time.Time) time.Time {
 		return now
 	}
 	return t
-}
-
-// topicStamp tells which of two topics is the newer one.
-type topicStamp struct {
-	at     int64 // nanoseconds of Unix time
-	server string
-}
-
-func (a topicStamp) before(b topicStamp) bool {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.server, b.server)) < 0
 }
 
 func nanoseconds() int64 { return time.Now().UnixNano() }

@@ -127,7 +127,8 @@ func TestWhatATerminalMustNotBeShownIsRefusedFromAfarToo(t *testing.T) {
 	} {
 		require.Error(t, far.Private(private), "%+v", private)
 	}
-	far.Sync([]hub.Change{joined(3, "\x1b", 1, "lobby"), {Kind: hub.Said, Person: 4}}, []hub.Change{{Kind: hub.TopicSet, Room: "\x1b", Text: "x"}}, "")
+	far.Sync([]hub.Change{joined(3, "\x1b", 1, "lobby"), {Kind: hub.Said, Person: 4}}, "")
+	h.TakeTopics([]hub.Change{{Kind: hub.TopicSet, Room: "\x1b", Text: "x", Since: 1}, {Kind: hub.TopicSet, Room: "lobby", Text: "\x1b", Since: 1}})
 	require.Equal(t, []string{"lobby"}, p.rooms(), "bob was not on the list")
 	p.quiet()
 }
@@ -186,7 +187,7 @@ func TestOfTwoOnOtherServersTheSameOneKeepsTheNameInWhicheverOrderTheyCome(t *te
 		require.Equal(t, "a", holder, "as of equals the lower id has it")
 
 		// The other one gets it when it is free.
-		servers["a"].Sync(nil, nil, "gone")
+		servers["a"].Sync(nil, "gone")
 		require.Equal(t, "bob", p.expect(hub.Left).From)
 		require.Equal(t, "bob", p.expect(hub.Renamed).To)
 		p.problem("/nick bob", "taken by somebody on another server")
@@ -207,21 +208,30 @@ func TestSyncTellsWhatIsDifferent(t *testing.T) {
 	p := enter(t, h)
 	far := h.Attach("a")
 	topic := hub.Change{Kind: hub.TopicSet, Room: "attic", Text: "dust", Since: 5}
-	far.Sync([]hub.Change{joined(1, "ann", 1, "lobby"), joined(2, "bob", 1, "lobby"), joined(3, "eve", 1, "attic")}, []hub.Change{topic}, "")
+	far.Sync([]hub.Change{joined(1, "ann", 1, "lobby"), joined(2, "bob", 1, "lobby"), joined(3, "eve", 1, "attic")}, "")
+	h.TakeTopics([]hub.Change{topic})
 	require.Equal(t, "ann", p.expect(hub.Joined).From)
 	require.Equal(t, "bob", p.expect(hub.Joined).From)
-	far.Sync([]hub.Change{joined(1, "anna", 2, "lobby"), joined(3, "eve", 1, "lobby")}, nil, "so it is")
+	far.Sync([]hub.Change{joined(1, "anna", 2, "lobby"), joined(3, "eve", 1, "attic")}, "so it is")
 	left := p.expect(hub.Left)
 	require.Equal(t, "bob so it is", left.From+" "+left.Text)
 	require.Equal(t, "anna", p.expect(hub.Renamed).To)
-	require.Equal(t, "eve", p.expect(hub.Joined).From)
 	p.Input("/join attic")
 	require.Equal(t, "dust", p.expect(hub.Entered).Text)
+	far.Sync([]hub.Change{joined(3, "eve", 1, "lobby")}, "")
+	require.Equal(t, "eve", p.expect(hub.Left).From)
 	p.Input("/topic newer")
 	p.expect(hub.TopicSet)
-	far.Sync(nil, []hub.Change{topic}, "")
+	require.Equal(t, "newer", h.Topics()[0].Text)
+	digest := h.TopicsDigest()
+	h.TakeTopics([]hub.Change{topic})
+	require.Equal(t, digest, h.TopicsDigest())
+	topic.Since, topic.Text = 1<<62, "newest"
+	h.TakeTopics([]hub.Change{topic})
+	require.NotEqual(t, digest, h.TopicsDigest())
+	require.Equal(t, "The topic was set on another server: newest", p.expect(hub.Notice).Text)
 	p.Input("/topic")
-	require.Equal(t, "newer", p.expect(hub.Topic).Text)
+	require.Equal(t, "newest", p.expect(hub.Topic).Text)
 }
 
 func TestACrowdDoesNotOverrunAQueue(t *testing.T) {
@@ -232,11 +242,11 @@ func TestACrowdDoesNotOverrunAQueue(t *testing.T) {
 	for i := range uint64(1000) {
 		crowd = append(crowd, joined(i, fmt.Sprintf("n%d", i), 1, "lobby"))
 	}
-	far.Sync(crowd, nil, "")
+	far.Sync(crowd, "")
 	require.Contains(t, p.expect(hub.Notice).Text, "1000 people on another server are in this room now")
 	p.Input("/who")
 	require.Equal(t, 1001, p.expect(hub.Who).People)
-	far.Sync(nil, nil, "why")
+	far.Sync(nil, "why")
 	require.Equal(t, "1000 people on another server left: why.", p.expect(hub.Notice).Text)
 	require.NoError(t, far.Apply(joined(1, "bob", 1, "lobby")))
 	p.expect(hub.Joined)

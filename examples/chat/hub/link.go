@@ -27,6 +27,7 @@ type Change struct {
 	Room   string // that it is in, from now on
 	Text   string
 	Time   time.Time // when it happened, by the clock of the person's own server
+	Server string    // of those in Topics, where it was set
 }
 
 // PrivateText is what one person tells another one, on another server.
