@@ -212,7 +212,7 @@ func (p *simPerson) texts(kind hub.Kind) (texts []string) {
 // lost and doubled, and servers end and others start, and compares with what
 // must be.
 func FuzzServersAgreeWhateverHappens(f *testing.F) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
