@@ -77,20 +77,10 @@ func (o *options) check() error {
 		return errors.New("-queue must be at least 1")
 	case o.rate < 0 || math.IsNaN(o.rate) || math.IsInf(o.rate, 0):
 		return errors.New("-rate must be a number, and not negative")
-	case o.natsBeat < 20*time.Millisecond || o.natsBeat > time.Minute:
-		return errors.New("-nats-heartbeat must be between 20ms and 1m")
 	case o.logFormat != "text" && o.logFormat != "json":
 		return fmt.Errorf("-log-format is text or json, not %q", o.logFormat)
 	}
-	if err := cluster.CheckSubject(o.natsSubject); err != nil {
-		return fmt.Errorf("-nats-subject %q will not do: %w", o.natsSubject, err)
-	}
-	if o.nats != "" {
-		if err := cluster.CheckURL(o.nats); err != nil {
-			return fmt.Errorf("-nats: %w", err)
-		}
-	}
-	return nil
+	return o.checkNATS()
 }
 
 func (o *options) logger(w io.Writer) *slog.Logger {

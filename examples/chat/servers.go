@@ -2,12 +2,31 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/glibserve/glibserve/examples/chat/cluster"
 	"github.com/glibserve/glibserve/examples/chat/hub"
 )
+
+// checkNATS finds what is wrong with the flags about other servers.
+func (o *options) checkNATS() error {
+	if o.natsBeat < 20*time.Millisecond || o.natsBeat > time.Minute {
+		return errors.New("-nats-heartbeat must be between 20ms and 1m")
+	}
+	if err := cluster.CheckSubject(o.natsSubject); err != nil {
+		return fmt.Errorf("-nats-subject %q will not do: %w", o.natsSubject, err)
+	}
+	if o.nats == "" {
+		return nil
+	}
+	if err := cluster.CheckURL(o.nats); err != nil {
+		return fmt.Errorf("-nats: %w", err)
+	}
+	return nil
+}
 
 // newChat makes the hub and, with -nats, its link to other servers, which is
 // still to be started; without, that is nil.
