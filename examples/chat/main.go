@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/chat/hub"
 	"github.com/glibserve/glibserve/examples/internal/program"
 )
 
@@ -41,17 +40,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // serve opens the doors, says so, and waits until ctx is done.
 func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logger) error {
-	chat := hub.New(hub.Config{
-		MaxClients: opts.maxClients,
-		MaxPerHost: opts.maxPerHost,
-		Queue:      opts.queue,
-		Rate:       opts.rate,
-	})
+	chat, link, err := newChat(opts, log)
+	if err != nil {
+		return err
+	}
 	open, err := openDoors(chat, opts, log)
 	if err != nil {
 		return err
 	}
 	defer open.close()
+	if link != nil {
+		if err := link.Start(chat); err != nil {
+			return err
+		}
+		defer closeLink(link)
+	}
 	served := open.serve()
 	// A client that connects before a door is served waits in the kernel.
 	if err := open.announce(stdout); err != nil {
@@ -65,6 +68,9 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 	}
 	log.Info("shutting down", "clients", chat.Len())
 	chat.Close("The server is shutting down. Goodbye.")
+	if link != nil {
+		closeLink(link)
+	}
 	inTime, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
 	return open.shutdown(inTime)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/glibserve/glibserve/examples/chat/cluster"
 	"github.com/glibserve/glibserve/examples/internal/listen"
 )
 
@@ -23,6 +24,11 @@ which tells everybody before it ends.
     chat
     chat -listen tcp:127.0.0.1:9001 -listen unix:/tmp/chat.sock -listen unix:@chat
     chat -web tcp:127.0.0.1:9080
+
+Servers that share a NATS server are one chat, with the same rooms and people:
+
+    chat -listen tcp:127.0.0.1:9001 -nats nats://127.0.0.1:4222
+    chat -listen tcp:127.0.0.1:9002 -nats nats://127.0.0.1:4222
 
 Come in from other terminals, and type /help there:
 
@@ -56,6 +62,9 @@ type options struct {
 	idleTimeout time.Duration
 	queue       int
 	rate        float64
+	nats        string
+	natsSubject string
+	natsBeat    time.Duration
 	logLevel    slog.Level
 	logFormat   string
 }
@@ -74,6 +83,9 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.idleTimeout, "idle-timeout", time.Hour, "end a connection that sends no line for this `time`; 0: never")
 	flags.IntVar(&o.queue, "queue", 256, "how many `lines` may wait for a slow reader before it is disconnected")
 	flags.Float64Var(&o.rate, "rate", 10, "`lines` a second that one client may send, after 40 at once;\na faster one is slowed down; 0: any number")
+	flags.StringVar(&o.nats, "nats", "", "`URL` of a NATS server that links this server to others, such as nats://127.0.0.1:4222;\nseveral may be given with commas between them; empty: this server is alone")
+	flags.StringVar(&o.natsSubject, "nats-subject", cluster.DefaultSubject, "what the NATS subjects begin with: servers with the same one are one chat")
+	flags.DurationVar(&o.natsBeat, "nats-heartbeat", 2*time.Second, "how `often` the others are told that this server is there;\nafter four times this without a word they take it for gone")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	flags.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
 }
@@ -94,7 +106,7 @@ func (o *options) check() error {
 	case o.logFormat != "text" && o.logFormat != "json":
 		return fmt.Errorf("-log-format is text or json, not %q", o.logFormat)
 	}
-	return cmp.Or(o.checkTLS(), o.checkAddresses())
+	return cmp.Or(o.checkTLS(), o.checkAddresses(), o.checkNATS())
 }
 
 // checkTLS finds half of what TLS needs.

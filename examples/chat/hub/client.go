@@ -20,11 +20,17 @@ type Client struct {
 	typing    context.Context // a child of ctx that is done once the client has left, in whichever way
 	endTyping context.CancelFunc
 
+	// Of those who are in another hub, which have none of the above but hub and id.
+	server *Server // nil: a client of this hub
+	person uint64  // its number there, or id
+
 	// Guarded by hub.mu.
-	nick   name
-	room   *room // nil once it left
-	left   bool
-	reason string
+	nick    name
+	claimed name  // as nick, unless somebody of another server has it: see claim.go
+	since   int64 // when it took that name, in nanoseconds of Unix time
+	room    *room // nil once it left
+	left    bool
+	reason  string
 }
 
 // ID is a number that no other client of the hub has or had.

@@ -69,9 +69,14 @@ func (h *Hub) command(c *Client, word, args string) {
 
 // say tells the room something and keeps it. h.mu is held, as by all below.
 func (h *Hub) say(c *Client, kind Kind, text string) {
-	e := &Event{Kind: kind, From: c.nick.shown, SenderID: c.id, Text: text}
-	h.broadcast(c.room, e)
-	c.room.remember(e, h.cfg.History)
+	h.keepTalk(c.room, &Event{Kind: kind, From: c.nick.shown, SenderID: c.id, Text: text})
+	h.hand(c, kind, text)
+}
+
+// keepTalk tells a room something and keeps it.
+func (h *Hub) keepTalk(r *room, e *Event) {
+	h.broadcast(r, e)
+	r.remember(e, h.cfg.History)
 }
 
 func (h *Hub) act(c *Client, text string) {
@@ -97,14 +102,20 @@ func (h *Hub) setNick(c *Client, args string) {
 		return
 	}
 	if other := h.nicks[n.key]; other != nil && other != c {
-		c.problem("The nickname %s is taken by somebody who is here.", other.nick.shown)
+		where := "who is here"
+		if other.server != nil {
+			where = "on another server"
+		}
+		c.problem("The nickname %s is taken by somebody %s.", other.nick.shown, where)
 		return
 	}
-	delete(h.nicks, c.nick.key)
-	h.nicks[n.key] = c
-	e := &Event{Kind: Renamed, From: c.nick.shown, SenderID: c.id, To: n.shown}
-	c.nick = n
-	h.broadcast(c.room, e)
+	if n.key != c.claimed.key {
+		h.release(c)
+		h.nicks[n.key], c.since = c, nanoseconds()
+	}
+	c.claimed = n
+	h.show(c, n)
+	h.hand(c, Renamed, "")
 }
 
 func (h *Hub) tell(c *Client, args string) {
@@ -123,6 +134,8 @@ func (h *Hub) tell(c *Client, args string) {
 		c.problem("Nobody here is called %s.", clip(to))
 	case other == c:
 		c.problem("That is you.")
+	case other.server != nil && !h.cfg.Link.Private(other.server.id, PrivateText{From: c.id, To: other.person, Text: text}):
+		c.problem("Not sent: %s is on another server, and the link to it is down.", other.nick.shown)
 	default:
 		e := &Event{Kind: Private, From: c.nick.shown, SenderID: c.id, To: other.nick.shown, Text: text}
 		h.send(other, e)
@@ -194,6 +207,8 @@ func (h *Hub) setTopic(c *Client, text string) {
 		return
 	}
 	c.room.topic = text
+	// After the one that it replaces, even if that came from a clock that is ahead.
+	c.room.topicSet = topicStamp{max(nanoseconds(), c.room.topicSet.at+1), h.cfg.Server}
 	h.say(c, TopicSet, text)
 }
 

@@ -28,6 +28,7 @@ const (
 	Topic   Kind = "shown"   // the answer to /topic: Text is the topic of Room
 	Help    Kind = "help"    // the answer to /help: show Commands
 	Problem Kind = "problem" // what you typed was refused: Text says why
+	Notice  Kind = "notice"  // something that the server has to say: Text
 	Goodbye Kind = "goodbye" // the last event of all: Text says why it ends
 )
 

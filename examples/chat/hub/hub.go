@@ -36,6 +36,9 @@ type Config struct {
 	Rate       float64 // lines a second that one client may send for long; 0: any number
 	Burst      int     // lines that it may send at once; 0: 40
 	Lobby      string  // the room that everybody starts in; "": lobby
+
+	Link   Link   // to hubs on other servers; nil: there are none
+	Server string // the id by which they know this one, without which Link is of no use
 }
 
 // Hub is a set of rooms and the clients in them. Any goroutine may call its
@@ -46,14 +49,16 @@ type Hub struct {
 	mu         sync.Mutex // guards all below and the rooms; never held during I/O
 	clients    map[*Client]struct{}
 	perHost    map[string]int
-	nicks      map[string]*Client // by name.key
-	rooms      map[string]*room   // by name.key
-	lobby      *room              // is always there
-	remembered []*room            // that nobody is in, the longest empty first
-	slow       []*Client          // queues that overflowed under the lock: unlock takes them out
+	nicks      map[string]*Client   // by name.key; also those of other servers
+	losers     map[string][]*Client // by name.key: who claims a name that somebody else has; all of other servers
+	rooms      map[string]*room     // by name.key
+	lobby      *room                // is always there
+	remembered []*room              // that nobody is in, the longest empty first
+	slow       []*Client            // queues that overflowed under the lock: unlock takes them out
 	closed     bool
 	lastID     uint64
 	lastGuest  int
+	greeting   string // for those who enter: see Greet
 }
 
 // New makes a hub. It panics when Config.Lobby cannot be the name of a room.
@@ -75,6 +80,7 @@ func New(cfg Config) *Hub {
 		clients: make(map[*Client]struct{}),
 		perHost: make(map[string]int),
 		nicks:   make(map[string]*Client),
+		losers:  make(map[string][]*Client),
 		rooms:   make(map[string]*room),
 	}
 	lobby, err := parseName(cfg.Lobby)
@@ -112,7 +118,11 @@ func (h *Hub) Enter(ctx context.Context, origin Origin) (*Client, error) {
 	}
 
 	h.lastID++
-	c := &Client{hub: h, id: h.lastID, origin: origin, queue: newQueue(h.cfg.Queue), nick: h.guest()}
+	nick := h.guest()
+	c := &Client{
+		hub: h, id: h.lastID, origin: origin, queue: newQueue(h.cfg.Queue),
+		person: h.lastID, nick: nick, claimed: nick, since: nanoseconds(),
+	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	c.typing, c.endTyping = context.WithCancel(c.ctx)
 	limit := rate.Inf
@@ -127,6 +137,9 @@ func (h *Hub) Enter(ctx context.Context, origin Origin) (*Client, error) {
 	}
 	h.send(c, &Event{Kind: Welcome, To: c.nick.shown})
 	h.enter(c, h.lobby)
+	if h.greeting != "" {
+		h.send(c, &Event{Kind: Notice, Text: h.greeting})
+	}
 	return c, nil
 }
 
@@ -138,6 +151,9 @@ func (h *Hub) guest() name {
 	for {
 		h.lastGuest++
 		s := fmt.Sprintf("guest%d", h.lastGuest)
+		if h.cfg.Link != nil {
+			s += "-" + tag(h.cfg.Server) // or every server would have a guest1
+		}
 		if h.nicks[s] == nil {
 			return name{shown: s, key: s}
 		}
@@ -173,13 +189,14 @@ func (h *Hub) remove(c *Client, why, goodbye string) {
 	c.left, c.reason = true, why
 	c.endTyping()
 	delete(h.clients, c)
-	delete(h.nicks, c.nick.key)
 	if host := c.origin.Host; host != "" {
 		if h.perHost[host]--; h.perHost[host] == 0 {
 			delete(h.perHost, host)
 		}
 	}
+	h.hand(c, Left, why)
 	h.exit(c, why)
+	h.release(c)
 	var last *Event
 	if goodbye != "" {
 		last = &Event{Kind: Goodbye, Text: goodbye}
@@ -196,12 +213,19 @@ func (h *Hub) send(c *Client, e *Event) {
 
 // push queues e for c and never waits. h.mu is held.
 func (h *Hub) push(c *Client, e *Event) {
+	if c.server != nil {
+		return // its own server sends it that
+	}
 	if !c.queue.push(e) {
 		h.slow = append(h.slow, c)
 	}
 }
 
-func (h *Hub) stamp(e *Event) { e.Time = time.Now() }
+func (h *Hub) stamp(e *Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+}
 
 // unlock ends every operation under h.mu: it first takes out the clients
 // whose queue overflowed meanwhile. Not when it happens, because that tells

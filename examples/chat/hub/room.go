@@ -18,10 +18,13 @@ const (
 
 // room is guarded by Hub.mu.
 type room struct {
-	name    name
-	topic   string
-	members map[*Client]struct{}
-	history []*Event // oldest first
+	name     name
+	topic    string
+	topicSet topicStamp
+	members  map[*Client]struct{}
+	history  []*Event // oldest first
+
+	counting bool // so many come or go that they are not told of one by one
 }
 
 // remember adds to the history, which keeps at most limit events.
@@ -68,6 +71,10 @@ func (h *Hub) enter(c *Client, r *room) {
 	h.broadcast(r, &Event{Kind: Joined, From: c.nick.shown, SenderID: c.id})
 	r.members[c] = struct{}{}
 	c.room = r
+	if c.server != nil {
+		return
+	}
+	h.hand(c, Joined, "")
 	h.send(c, &Event{
 		Kind: Entered, Room: r.name.shown, Text: r.topic,
 		People: len(r.members), Names: r.names(), History: slices.Clone(r.history),
@@ -83,6 +90,12 @@ func (h *Hub) exit(c *Client, why string) {
 	delete(r.members, c)
 	c.room = nil
 	h.broadcast(r, &Event{Kind: Left, From: c.nick.shown, SenderID: c.id, Text: why})
+	h.forgetEmpty(r)
+}
+
+// forgetEmpty keeps a room that everybody left for a while, if there is
+// anything in it to keep. h.mu is held.
+func (h *Hub) forgetEmpty(r *room) {
 	if len(r.members) > 0 || r == h.lobby {
 		return
 	}
@@ -99,6 +112,9 @@ func (h *Hub) exit(c *Client, why string) {
 
 // broadcast sends e to everybody in r. h.mu is held.
 func (h *Hub) broadcast(r *room, e *Event) {
+	if r.counting && (e.Kind == Joined || e.Kind == Left) {
+		return
+	}
 	e.Room = r.name.shown
 	h.stamp(e)
 	for c := range r.members {

@@ -61,7 +61,7 @@ func Append(dst []byte, e *hub.Event, self uint64) []byte {
 		}
 	case hub.Problem:
 		dst = fmt.Appendf(dst, "! %s\n", e.Text)
-	case hub.Goodbye:
+	case hub.Notice, hub.Goodbye:
 		dst = fmt.Appendf(dst, "* %s\n", e.Text)
 	}
 	return dst

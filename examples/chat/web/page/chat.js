@@ -167,6 +167,11 @@ function show(event) {
 			log.note("problem", "", event.text);
 			if ($("name-dialog").open) $("name-problem").textContent = event.text;
 			break;
+		case "notice":
+			log.note("note", event.time, event.text);
+			// One about a room stands for many who came or went.
+			if (event.room === room) connection.send("/who");
+			break;
 		case "goodbye":
 			goodbye = event.text;
 			log.note("note", event.time, event.text);
