@@ -46,6 +46,8 @@ struct gsv_state {
   int toggling;     /* inside a start or stop of our own */
   int emitting;     /* depth of our frames inside an emission */
   gboolean sweeping;
+  gboolean probing; /* the sweep finds out whether accept works again */
+  int accept_errno; /* of the sweep's last accept that failed, or 0 */
   unsigned next;    /* round-robin start of the next sweep */
   int dry;          /* readable checks since the last emission */
   gboolean unsettled; /* a Go handler declined; how it ended is unknown */
