@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -117,7 +118,7 @@ func inChild(t *testing.T, env ...string) (child bool, output string) {
 	if os.Getenv(childVariable) == t.Name() {
 		return true, ""
 	}
-	pattern := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$"
 	cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.v", "-test.timeout=120s")
 	cmd.Env = append(append(os.Environ(), childVariable+"="+t.Name()), env...)
 	out, err := cmd.CombinedOutput()
