@@ -61,44 +61,43 @@ func lifeOfAService(t *testing.T, network, address string) (refused int, err err
 // served; nothing is left open, and nobody waits for ever.
 func TestAnyCallMayFail(t *testing.T) {
 	for c := range calls {
-		for _, network := range []string{"tcp", "unix"} {
-			t.Run(c.String()+"/"+network, func(t *testing.T) {
-				f, _ := withFaults(t)
-				if f == nil {
-					return
-				}
-				errno := syscall.ENOBUFS
-				address := "127.0.0.1:0"
-				if network == "unix" {
-					address = filepath.Join(t.TempDir(), "s")
-				}
-				_, err := lifeOfAService(t, network, address) // what is opened once for good
-				require.NoError(t, err)
-				told, lost, n := 0, 0, 0
-				for ; ; n++ {
-					before := len(descriptors())
-					f.fail(c, errno, n, 1)
-					refused, err := lifeOfAService(t, network, address)
-					hit := f.stop(c)
-					if err != nil {
-						told++
-						var op *net.OpError
-						require.True(t, errors.As(err, &op), "%T: %v", err, err)
-						require.ErrorIs(t, err, errno)
-					}
-					require.LessOrEqual(t, refused, 1)
-					lost += refused
-					requireSameDescriptors(t, before)
-					_, err = os.Lstat(address)
-					require.ErrorIs(t, err, os.ErrNotExist)
-					if hit == 0 {
-						break // there are no more
-					}
-				}
-				t.Logf("failed in %d places: Listen told %d, %d clients let go", n, told, lost)
-			})
+		t.Run(c.String(), func(t *testing.T) {
+			f, _ := withFaults(t)
+			if f == nil {
+				return
+			}
+			t.Run("tcp", func(t *testing.T) { failEachOf(t, f, c, "tcp", "127.0.0.1:0") })
+			t.Run("unix", func(t *testing.T) { failEachOf(t, f, c, "unix", filepath.Join(t.TempDir(), "s")) })
+		})
+	}
+}
+
+func failEachOf(t *testing.T, f *faults, c call, network, address string) {
+	const errno = syscall.ENOBUFS
+	_, err := lifeOfAService(t, network, address) // what is opened once for good
+	require.NoError(t, err)
+	told, lost, n := 0, 0, 0
+	for ; ; n++ {
+		before := len(descriptors())
+		f.fail(c, errno, n, 1)
+		refused, err := lifeOfAService(t, network, address)
+		hit := f.stop(c)
+		if err != nil {
+			told++
+			var op *net.OpError
+			require.True(t, errors.As(err, &op), "%T: %v", err, err)
+			require.ErrorIs(t, err, errno)
+		}
+		require.LessOrEqual(t, refused, 1)
+		lost += refused
+		requireSameDescriptors(t, before)
+		_, err = os.Lstat(address)
+		require.ErrorIs(t, err, os.ErrNotExist)
+		if hit == 0 {
+			break // there are no more
 		}
 	}
+	t.Logf("failed in %d places: Listen told %d, %d clients let go", n, told, lost)
 }
 
 // The same with every call of a kind failing for as long as Listen takes.

@@ -101,12 +101,17 @@ void
 gsv_commit (gsv_state *st, GSocket *socket)
 {
   gsv_sock *s = g_new0 (gsv_sock, 1);
+  int flags;
 
   s->socket = g_object_ref (socket);
   s->fd = g_socket_get_fd (socket);
   /* A blocking GSocket would hold the loop in accept when the client is gone
    * (or was taken by another process) between poll and accept. */
   g_socket_set_blocking (socket, FALSE);
+  /* GIO goes on when it cannot; our own accept would wait on the loop. */
+  flags = fcntl (s->fd, F_GETFL);
+  if (flags >= 0 && !(flags & O_NONBLOCK))
+    fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
   s->placeholder
       = st->inert < 0 ? -1 : fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
   s->poll.fd = s->fd;
