@@ -127,11 +127,11 @@ func goAddr(b []byte) net.Addr {
 		if len(b) < syscall.SizeofSockaddrInet6 {
 			return nil
 		}
-		return &net.TCPAddr{
-			IP:   append(net.IP(nil), b[8:24]...),
-			Port: int(binary.BigEndian.Uint16(b[2:])),
-			Zone: zoneName(binary.NativeEndian.Uint32(b[24:])),
+		a := &net.TCPAddr{IP: append(net.IP(nil), b[8:24]...), Port: int(binary.BigEndian.Uint16(b[2:]))}
+		if a.IP.To4() == nil { // one of IPv4 in disguise has no zone
+			a.Zone = zoneName(binary.NativeEndian.Uint32(b[24:]))
 		}
+		return a
 	case syscall.AF_UNIX:
 		return &net.UnixAddr{Name: unixName(b[min(unixPathOffset, len(b)):]), Net: "unix"}
 	}

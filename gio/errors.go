@@ -46,6 +46,7 @@ const (
 	codeExists             = 2
 	codeNotDirectory       = 4
 	codeFilenameTooLong    = 9
+	codeNoSpace            = 12 // on the disk, or in memory
 	codeInvalidArgument    = 13
 	codePermissionDenied   = 14
 	codeNotSupported       = 15
@@ -71,6 +72,7 @@ var ioErrors = map[int]error{
 	codeExists:             syscall.EEXIST,
 	codeNotDirectory:       syscall.ENOTDIR,
 	codeFilenameTooLong:    syscall.ENAMETOOLONG,
+	codeNoSpace:            syscall.ENOSPC,
 	codeInvalidArgument:    syscall.EINVAL,
 	codePermissionDenied:   syscall.EACCES,
 	codeNotSupported:       syscall.EOPNOTSUPP,
@@ -121,6 +123,8 @@ func sameCode(a, b syscall.Errno) bool {
 		return b == syscall.ECONNRESET
 	case syscall.EMFILE:
 		return b == syscall.ENFILE
+	case syscall.ENOSPC:
+		return b == syscall.ENOMEM
 	}
 	return false
 }
@@ -129,10 +133,11 @@ func sameCode(a, b syscall.Errno) bool {
 func (e *Error) Timeout() bool { return errors.Is(e.Unwrap(), os.ErrDeadlineExceeded) }
 
 // Temporary is true when the process or the system is out of something, such as
-// descriptors: http.Server then asks for the next client again, a little later.
+// descriptors, or a client was gone before it was accepted: http.Server then asks
+// for the next client again, a little later.
 func (e *Error) Temporary() bool {
 	switch e.Unwrap() {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, os.ErrDeadlineExceeded:
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO, os.ErrDeadlineExceeded:
 		return true
 	}
 	return false

@@ -248,11 +248,11 @@ func (l *listener) syncNow() {
 func (l *listener) descriptors(out bool) {
 	if out {
 		l.paused.Or(pauseDescriptors)
-		l.log.Warn("gio: out of file descriptors: clients wait until some are free")
+		l.log.Warn("gio: out of file descriptors, or accept keeps failing: clients wait until it works again")
 		return
 	}
 	l.paused.And(^uint32(pauseDescriptors))
-	l.log.Info("gio: file descriptors are free again: accepting")
+	l.log.Info("gio: accepting again")
 }
 
 // foreignActive hears of start or stop called on the GObject itself, on any

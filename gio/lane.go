@@ -3,6 +3,7 @@ package gio
 import (
 	"os"
 	"syscall"
+	"time"
 )
 
 // lane is how connections come from the loop's thread to Serve: C queues them
@@ -23,6 +24,11 @@ func newLane() (*lane, error) {
 		return nil, os.NewSyscallError("eventfd2", errno)
 	}
 	f := os.NewFile(fd, "eventfd")
+	// NewFile swallows the poller's refusal: clients would wait for ever.
+	if err := f.SetDeadline(time.Time{}); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
 	raw, err := f.SyscallConn()
 	if err != nil {
 		_ = f.Close()

@@ -287,7 +287,12 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (added, erro
 		copy(hints, *old)
 	}
 	for i := range got {
-		got[i] = l.native.sockAddr(new.first + i)
+		for tries := 0; got[i] == nil && tries < 10; tries++ {
+			got[i] = l.native.sockAddr(new.first + i)
+		}
+		if got[i] == nil {
+			got[i] = addr // never a nil one: what was asked for
+		}
 		if fixed(got[i]) {
 			hints[new.first+i] = got[i]
 		}

@@ -6,6 +6,9 @@
 #define G_LOG_DOMAIN "glibserve"
 #include "cgo.h"
 
+#include <sys/stat.h>
+#include <sys/un.h>
+
 /* One listening socket. */
 typedef struct {
   GSocket *socket; /* one reference of ours, until gsv_close */
@@ -17,6 +20,9 @@ typedef struct {
   GPollFD poll; /* watched by the guard source */
 } gsv_sock;
 
+/* A path of a Unix socket, with a zero at its end. */
+enum { GSV_PATH_SIZE = sizeof ((struct sockaddr_un *) 0)->sun_path + 1 };
+
 /* One add under way. They nest: a handler of "event" may listen, too. */
 typedef struct gsv_add {
   struct gsv_add *outer;
@@ -24,6 +30,9 @@ typedef struct gsv_add {
   int v6only;
   int mode;           /* of a Unix path, or -1; -errno when that failed */
   unsigned first, count; /* the sockets that it brought */
+  gboolean made;      /* bind made the file at path, which was this one then */
+  struct stat file;
+  char path[GSV_PATH_SIZE];
 } gsv_add;
 
 struct gsv_state {
@@ -46,6 +55,8 @@ struct gsv_state {
   int toggling;     /* inside a start or stop of our own */
   int emitting;     /* depth of our frames inside an emission */
   gboolean sweeping;
+  gboolean probing; /* the sweep finds out whether accept works again */
+  int accept_errno; /* of the sweep's last accept that failed, or 0 */
   unsigned next;    /* round-robin start of the next sweep */
   int dry;          /* readable checks since the last emission */
   gboolean unsettled; /* a Go handler declined; how it ended is unknown */
@@ -86,6 +97,7 @@ void gsv_enter_emission (gsv_state *st);
 void gsv_leave_emission (gsv_state *st);
 void gsv_stop_sources (gsv_state *st);
 void gsv_sock_free (gpointer sock);
+void gsv_bound (gsv_state *st, GSocket *socket);
 void gsv_listened (gsv_state *st, GSocket *socket);
 void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);

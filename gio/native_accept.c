@@ -173,6 +173,19 @@ gsv_jobs_full (gsv_state *st)
   return full;
 }
 
+/* errno itself is long gone when GIO calls back, and most have no code of their
+ * own: what is left is the text. */
+static int
+errno_of_text (const char *text)
+{
+  int e;
+
+  for (e = 1; e <= EHWPOISON; e++)
+    if (g_str_has_suffix (text, g_strerror (e)))
+      return e;
+  return 0;
+}
+
 /* The one accept of a plain listener. */
 static void
 on_accepted (GObject *object, GAsyncResult *result, gpointer data)
@@ -186,7 +199,6 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
   st->accepting = FALSE;
   connection = g_socket_listener_accept_finish (st->listener, result, &source,
                                                 &err.error);
-  err.sys_errno = errno;
   if (connection != NULL)
     {
       gsv_fill (st, &in, connection, source);
@@ -200,7 +212,10 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
       gsv_accept (st);
     }
   else
-    gsvGoAccepted (st->id, NULL, &err);
+    {
+      err.sys_errno = errno_of_text (err.error->message);
+      gsvGoAccepted (st->id, NULL, &err);
+    }
   g_clear_error (&err.error);
 }
 

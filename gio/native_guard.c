@@ -126,17 +126,37 @@ gsv_arm_fd_timer (gsv_state *st)
   st->fd_wait = MIN (st->fd_wait * 2, 50);
 }
 
+/* probe takes the clients that wait, and says whether accept works again. GIO
+ * would log each time that it does not. */
+static gboolean
+probe (gsv_state *st)
+{
+  if (st->emitting > 0 || st->sweeping)
+    return FALSE;
+  st->accept_errno = 0;
+  st->probing = TRUE;
+  gsv_enter (st);
+  gsv_sweep (st);
+  gsv_leave (st);
+  st->probing = FALSE;
+  return st->accept_errno == 0;
+}
+
 void
 gsv_check_descriptors (gsv_state *st)
 {
+  gboolean wait;
+
   if (!(st->pauses & GSV_PAUSE_DESCRIPTORS) || st->closed)
     return;
-  if (low (st, 2))
+  wait = low (st, 2) || !probe (st);
+  if (st->closed) /* by a handler */
+    return;
+  if (wait)
     gsv_arm_fd_timer (st);
   else
     gsv_pause (st, 0, GSV_PAUSE_DESCRIPTORS);
 }
-
 
 void
 gsv_stop_sources (gsv_state *st)

@@ -35,34 +35,64 @@ gsv_sock_free (gpointer data)
   g_free (s);
 }
 
+/* path_of writes the path of a Unix socket; FALSE when it has none. */
+static gboolean
+path_of (GSocket *socket, char path[GSV_PATH_SIZE])
+{
+  struct sockaddr_un un;
+  socklen_t len = sizeof un;
+
+  memset (&un, 0, sizeof un);
+  if (g_socket_get_family (socket) != G_SOCKET_FAMILY_UNIX
+      || getsockname (g_socket_get_fd (socket), (struct sockaddr *) &un, &len)
+             != 0
+      || len <= G_STRUCT_OFFSET (struct sockaddr_un, sun_path)
+      || un.sun_path[0] == 0)
+    return FALSE;
+  memset (path, 0, GSV_PATH_SIZE);
+  memcpy (path, un.sun_path, sizeof un.sun_path);
+  return TRUE;
+}
+
+/* bound notes the file that bind made: an add that fails after it removes it. */
+void
+gsv_bound (gsv_state *st, GSocket *socket)
+{
+  gsv_add *add = st->add;
+
+  add->made = add != &st->foreign && path_of (socket, add->path)
+              && lstat (add->path, &add->file) == 0;
+}
+
+/* unbind is for the end of such an add, unless the file is another by now. */
+static void
+unbind (gsv_add *add)
+{
+  struct stat now;
+
+  if (add->made && lstat (add->path, &now) == 0
+      && now.st_ino == add->file.st_ino && now.st_dev == add->file.st_dev)
+    unlink (add->path);
+}
+
 /* Between bind and listen: nobody can connect yet. */
 void
 gsv_listened (gsv_state *st, GSocket *socket)
 {
-  GSocketFamily family = g_socket_get_family (socket);
+  char path[GSV_PATH_SIZE];
 
-  if (family != G_SOCKET_FAMILY_UNIX)
+  if (g_socket_get_family (socket) != G_SOCKET_FAMILY_UNIX)
     {
       /* Accepted sockets inherit it, which costs them no call. GIO sets it
        * since 2.79 only; package net always does. */
       g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
     }
-  else if (st->add->mode >= 0)
+  else if (st->add->mode >= 0 && path_of (socket, path)
+           && chmod (path, st->add->mode) != 0)
     {
-      struct sockaddr_un un;
-      socklen_t len = sizeof un;
-
-      memset (&un, 0, sizeof un);
-      if (getsockname (g_socket_get_fd (socket), (struct sockaddr *) &un, &len)
-              == 0
-          && len > G_STRUCT_OFFSET (struct sockaddr_un, sun_path)
-          && un.sun_path[0] != 0)
-        {
-          char path[sizeof un.sun_path + 1] = { 0 };
-          memcpy (path, un.sun_path, sizeof un.sun_path);
-          if (chmod (path, st->add->mode) != 0)
-            st->add->mode = -errno; /* the add reports it */
-        }
+      st->add->mode = -errno; /* the add reports it */
+      /* It must not listen for those whom the mode would have kept out. */
+      g_socket_close (socket, NULL);
     }
 }
 
@@ -71,12 +101,17 @@ void
 gsv_commit (gsv_state *st, GSocket *socket)
 {
   gsv_sock *s = g_new0 (gsv_sock, 1);
+  int flags;
 
   s->socket = g_object_ref (socket);
   s->fd = g_socket_get_fd (socket);
   /* A blocking GSocket would hold the loop in accept when the client is gone
    * (or was taken by another process) between poll and accept. */
   g_socket_set_blocking (socket, FALSE);
+  /* GIO goes on when it cannot; our own accept would wait on the loop. */
+  flags = fcntl (s->fd, F_GETFL);
+  if (flags >= 0 && !(flags & O_NONBLOCK))
+    fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
   s->placeholder
       = st->inert < 0 ? -1 : fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
   s->poll.fd = s->fd;
@@ -140,14 +175,16 @@ finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
   g_ptr_array_unref (add->pending);
   err->first = (int) add->first;
   err->count = ok ? (int) add->count : 0;
-  if (ok && add->mode < -1)
+  if (!ok)
+    unbind (add);
+  if (!ok && add->mode < -1)
     {
       err->sys_errno = -add->mode;
+      g_clear_error (&err->error);
       err->error
           = g_error_new (G_IO_ERROR, g_io_error_from_errno (-add->mode),
                          "cannot set the mode of the path: %s",
                          g_strerror (-add->mode));
-      ok = FALSE;
     }
   return ok;
 }

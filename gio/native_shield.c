@@ -28,6 +28,19 @@ same_file (int a, int b)
          && sa.st_dev == sb.st_dev;
 }
 
+/* move has EINTR and EBUSY to get past; onto an open number there is no other
+ * reason to fail, but what follows must not happen if it does. */
+static gboolean
+move (int from, int to)
+{
+  int tries;
+
+  for (tries = 0; tries < 100; tries++)
+    if (dup3 (from, to, O_CLOEXEC) >= 0)
+      return TRUE;
+  return FALSE;
+}
+
 void
 gsv_unshield (gsv_state *st)
 {
@@ -44,13 +57,13 @@ gsv_unshield (gsv_state *st)
       gsv_sock *s = st->socks->pdata[i];
       if (!s->shielded)
         continue;
-      s->shielded = FALSE;
       /* Somebody may have closed the GSocket meanwhile: then the number is
        * not ours to write to. */
-      if (same_file (s->fd, st->inert))
-        dup3 (s->placeholder, s->fd, O_CLOEXEC);
+      if (same_file (s->fd, st->inert) && !move (s->placeholder, s->fd))
+        continue; /* the next time */
+      s->shielded = FALSE;
       /* The placeholder must not keep the port open by itself. */
-      dup3 (st->inert, s->placeholder, O_CLOEXEC);
+      move (st->inert, s->placeholder);
     }
 }
 
@@ -73,9 +86,8 @@ gsv_shield (gsv_state *st)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      if (!s->shielded && s->placeholder >= 0
-          && dup3 (s->fd, s->placeholder, O_CLOEXEC) >= 0)
-        s->shielded = dup3 (st->inert, s->fd, O_CLOEXEC) >= 0;
+      if (!s->shielded && s->placeholder >= 0 && move (s->fd, s->placeholder))
+        s->shielded = move (st->inert, s->fd);
       any |= s->shielded;
     }
   if (!any)

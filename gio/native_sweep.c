@@ -82,6 +82,9 @@ sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
 
   if (fd < 0)
     {
+      if (errno == EAGAIN || errno == EINTR)
+        return FALSE;
+      st->accept_errno = errno;
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM
           || errno == ENOBUFS)
         gsv_pause (st, GSV_PAUSE_DESCRIPTORS, 0);
@@ -112,7 +115,11 @@ sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
 static gboolean
 may_sweep (gsv_state *st, gint64 end)
 {
-  return !st->closed && st->wish && st->pauses == 0
+  unsigned pauses = st->pauses;
+
+  if (st->probing)
+    pauses &= ~GSV_PAUSE_DESCRIPTORS;
+  return !st->closed && st->wish && pauses == 0
          && g_get_monotonic_time () < end;
 }
 

@@ -128,6 +128,8 @@ on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
     }
   else if (event == G_SOCKET_LISTENER_LISTENED)
     g_ptr_array_add (st->add->pending, g_object_ref (socket));
+  if (event == G_SOCKET_LISTENER_BOUND)
+    gsv_bound (st, socket);
   if (event == G_SOCKET_LISTENER_LISTENING)
     gsv_listened (st, socket);
 }

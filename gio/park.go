@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // maxParks is how often a connection waits in its listener's parking lot before
@@ -43,6 +44,11 @@ func newParkingLot() (*parkingLot, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	f := os.NewFile(uintptr(fd), "epoll")
+	// NewFile swallows the poller's refusal: nobody would ever be woken.
+	if err := f.SetDeadline(time.Time{}); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
 	raw, err := f.SyscallConn()
 	if err != nil {
 		_ = f.Close()

@@ -3,8 +3,6 @@ package gio_test
 import (
 	"context"
 	"net"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -18,16 +16,8 @@ import (
 // first warning it logs. It returns true in that process.
 func withoutWarnings(t *testing.T) bool {
 	t.Helper()
-	const mark = "GLIBSERVE_TEST_CHILD"
-	if os.Getenv(mark) == t.Name() {
-		return true
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), mark+"="+t.Name(), "G_DEBUG=fatal-warnings")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "--- PASS: "+t.Name())
-	return false
+	child, _ := inChild(t, "G_DEBUG=fatal-warnings")
+	return child
 }
 
 // GIO's close without stop logs tens of thousands of warnings.

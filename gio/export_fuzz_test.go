@@ -1,0 +1,28 @@
+package gio
+
+import (
+	"context"
+	"net"
+)
+
+// What the fuzz targets look at by itself.
+
+// NativeAddr and GoAddr cross the boundary to C and come back.
+func NativeAddr(a net.Addr) ([]byte, error) { return nativeAddr(a) }
+func GoAddr(b []byte) net.Addr              { return goAddr(b) }
+
+// Resolve is what Listen makes of its arguments.
+func Resolve(network, address string) (net.Addr, error) {
+	a, _, err := resolve(network, address)
+	return a, err
+}
+
+// ParseTarget is what Dial makes of its arguments: an address, or nil and the
+// name to look up.
+func (c *SocketClient) ParseTarget(network, address string) (addr net.Addr, name string, err error) {
+	t, err := c.c.parseTarget(context.Background(), network, address)
+	return t.addr, t.host, err
+}
+
+// ConnFromFD takes a connected socket over.
+func ConnFromFD(fd int) (*SocketConnection, error) { return connFromFD(fd) }

@@ -1,0 +1,90 @@
+package gio_test
+
+import (
+	"context"
+	"runtime"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio"
+)
+
+// forbid makes a system call fail for good in the whole process, Go's own calls
+// included: a seccomp filter.
+func forbid(t *testing.T, number uint32, errno syscall.Errno) {
+	t.Helper()
+	seccomp, ok := map[string]uintptr{"amd64": 317, "arm64": 277, "riscv64": 277}[runtime.GOARCH]
+	if !ok {
+		t.Skip("the number of seccomp(2) on ", runtime.GOARCH, " is not known here")
+	}
+	type instruction struct {
+		code   uint16
+		jt, jf uint8
+		k      uint32
+	}
+	const load, jumpEqual, answer = 0x20, 0x15, 0x06 // BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+	program := []instruction{
+		{load, 0, 0, 0}, // the number of the call
+		{jumpEqual, 0, 1, number},
+		{answer, 0, 0, 0x00050000 | uint32(errno)}, // SECCOMP_RET_ERRNO
+		{answer, 0, 0, 0x7fff0000},                 // SECCOMP_RET_ALLOW
+	}
+	filter := struct {
+		n       uint16
+		program *instruction
+	}{uint16(len(program)), &program[0]}
+	runtime.LockOSThread() // the right to set a filter is the thread's
+	defer runtime.UnlockOSThread()
+	const noNewPrivs, setModeFilter, allThreads = 38, 1, 1
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, noNewPrivs, 1, 0, 0, 0, 0)
+	require.Zero(t, e)
+	_, _, e = syscall.RawSyscall(seccomp, setModeFilter, allThreads, uintptr(unsafe.Pointer(&filter)))
+	require.Zero(t, e)
+	runtime.KeepAlive(program)
+}
+
+// Serve says so when it cannot learn of clients, whichever call refuses, and
+// leaves nothing behind.
+func TestServeTellsThatItCannot(t *testing.T) {
+	for name, c := range map[string]struct {
+		number uint32
+		errno  syscall.Errno
+	}{
+		"no eventfd":          {syscall.SYS_EVENTFD2, syscall.EMFILE},
+		"no room with epoll":  {syscall.SYS_EPOLL_CTL, syscall.ENOSPC},
+		"no memory for epoll": {syscall.SYS_EPOLL_CTL, syscall.ENOMEM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			child, _ := inChild(t)
+			if !child {
+				return
+			}
+			svc, _ := newService(t, nil)
+			before := len(descriptors())
+			forbid(t, c.number, c.errno)
+			errc := make(chan error, 1)
+			go func() { errc <- svc.Serve(context.Background(), gio.HandlerFunc(echo)) }()
+			require.Error(t, receive(t, errc))
+			require.LessOrEqual(t, len(descriptors()), before)
+		})
+	}
+}
+
+// Without a parking lot connections wait at Go's poller.
+func TestWithoutAParkingLotClientsAreServed(t *testing.T) {
+	child, _ := inChild(t)
+	if !child {
+		return
+	}
+	svc, addr := newService(t, nil)
+	serve(t, svc, echo)
+	forbid(t, syscall.SYS_EPOLL_CREATE1, syscall.EMFILE)
+	c := dial(t, addr)
+	gio.WaitForHandlers(t, svc, 1)
+	for range 10 {
+		say(t, c, "hello")
+	}
+}
