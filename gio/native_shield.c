@@ -4,7 +4,9 @@
 #endif
 #include "native.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +30,41 @@ same_file (int a, int b)
          && sa.st_dev == sb.st_dev;
 }
 
+/* put is dup3, which refuses a number that is not below the soft limit of
+ * descriptors, although it is open: then somebody lowered the limit later. For
+ * this one call it is lifted, under a lock, so that no other loop takes the
+ * lifted one for the user's. */
+static int
+put (int from, int to)
+{
+  static GMutex lock;
+  struct rlimit was, lifted, now;
+  int result = dup3 (from, to, O_CLOEXEC);
+
+  if (result >= 0 || errno != EBADF)
+    return result;
+  g_mutex_lock (&lock);
+  if (getrlimit (RLIMIT_NOFILE, &was) == 0 && (rlim_t) to >= was.rlim_cur
+      && (rlim_t) to < was.rlim_max)
+    {
+      lifted = was;
+      lifted.rlim_cur = (rlim_t) to + 1;
+      if (setrlimit (RLIMIT_NOFILE, &lifted) == 0)
+        {
+          result = dup3 (from, to, O_CLOEXEC);
+          /* Unless the user has set another one meanwhile. */
+          if (getrlimit (RLIMIT_NOFILE, &now) == 0
+              && now.rlim_cur == lifted.rlim_cur)
+            setrlimit (RLIMIT_NOFILE, &was);
+        }
+    }
+  else
+    /* Another loop had lifted it, or it was raised again. */
+    result = dup3 (from, to, O_CLOEXEC);
+  g_mutex_unlock (&lock);
+  return result;
+}
+
 void
 gsv_unshield (gsv_state *st)
 {
@@ -48,9 +85,9 @@ gsv_unshield (gsv_state *st)
       /* Somebody may have closed the GSocket meanwhile: then the number is
        * not ours to write to. */
       if (same_file (s->fd, st->inert))
-        dup3 (s->placeholder, s->fd, O_CLOEXEC);
+        put (s->placeholder, s->fd);
       /* The placeholder must not keep the port open by itself. */
-      dup3 (st->inert, s->placeholder, O_CLOEXEC);
+      put (st->inert, s->placeholder);
     }
 }
 
@@ -74,8 +111,8 @@ gsv_shield (gsv_state *st)
     {
       gsv_sock *s = st->socks->pdata[i];
       if (!s->shielded && s->placeholder >= 0
-          && dup3 (s->fd, s->placeholder, O_CLOEXEC) >= 0)
-        s->shielded = dup3 (st->inert, s->fd, O_CLOEXEC) >= 0;
+          && put (s->fd, s->placeholder) >= 0)
+        s->shielded = put (st->inert, s->fd) >= 0;
       any |= s->shielded;
     }
   if (!any)
