@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/proc"
+	"github.com/glibserve/glibserve/examples/internal/proc"
 	"github.com/glibserve/glibserve/examples/bench/internal/report"
 )
 
