@@ -93,7 +93,7 @@ func TestSabotageIsFound(t *testing.T) {
 	for _, how := range server.Sabotages {
 		t.Run(how, func(t *testing.T) {
 			require.Contains(t, finds, how)
-			args := []string{"-time", "3s", "-seed", "1", "-sabotage=" + how}
+			args := []string{"-time", "2s", "-seed", "1", "-sabotage=" + how}
 			if how != "memory" {
 				args = append(args, "-grow", "16")
 			}

@@ -18,7 +18,7 @@ import (
 
 const (
 	longestRound  = 10 * time.Second // between two samples
-	leastRounds   = 12               // so that a short soak has a last half, too
+	leastRounds   = 10               // so that a short soak has a last half, too
 	progressEvery = 5 * time.Second
 )
 

@@ -124,7 +124,7 @@ func (v *visit) slowRead() error {
 	if err := v.say(h, s, 0); err != nil {
 		return err
 	}
-	return v.rest(h, s, 16<<10, v.w.pauses(10*time.Millisecond))
+	return v.rest(h, s, 16<<10, v.pauses(10*time.Millisecond))
 }
 
 func (v *visit) slowWrite() error {
@@ -141,7 +141,7 @@ func (v *visit) slowWrite() error {
 			return err
 		}
 	}
-	if err := v.pour(s, n, 100+v.w.random.IntN(500), v.w.pauses(5*time.Millisecond)); err != nil {
+	if err := v.pour(s, n, 100+v.w.random.IntN(500), v.pauses(5*time.Millisecond)); err != nil {
 		return err
 	}
 	return v.rest(h, s, bufferSize, atOnce)

@@ -98,7 +98,15 @@ func (v *visit) end() error {
 
 func atOnce() {}
 
-// pauses makes short pauses of up to d.
-func (w *worker) pauses(d time.Duration) func() {
-	return func() { time.Sleep(time.Duration(w.random.Int64N(int64(d)))) }
+// pauses makes short pauses of up to d, and none any more once the service is
+// about to be closed or the load to pause.
+func (v *visit) pauses(d time.Duration) func() {
+	hurried := v.w.load.hurried()
+	return func() {
+		select {
+		case <-v.entry.hurry:
+		case <-hurried:
+		case <-time.After(time.Duration(v.w.random.Int64N(int64(d)))):
+		}
+	}
 }

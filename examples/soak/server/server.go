@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -211,16 +212,22 @@ func usable(all []place) (some []place) {
 	return some
 }
 
-// sample waits until nothing is under way and tells what is still held. The
-// objects are given some time: GIO lets go of a connection on its own loop.
+// sample waits until nothing is under way and tells what is still held. Objects
+// and handlers are given some time, as long as they become fewer: GIO lets go of
+// a connection on its own loop.
 func (s *Server) sample() (*Report, error) {
 	r := &Report{}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	least, since := int64(math.MaxInt64), time.Now()
+	for ; ; time.Sleep(20 * time.Millisecond) {
 		if err := s.countObjects(&r.Sample); err != nil {
 			return nil, err
 		}
 		r.Handlers = s.active.Load()
-		if r.Objects() == 0 && r.Handlers == 0 || time.Now().After(end) {
+		now := r.Objects() + r.Handlers
+		if now < least {
+			least, since = now, time.Now()
+		}
+		if now == 0 || time.Since(since) > time.Second && r.Handlers == 0 || time.Since(since) > 10*time.Second {
 			break
 		}
 	}
