@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/glibserve/glibserve/examples/soak/control"
 	"github.com/glibserve/glibserve/examples/soak/judge"
@@ -27,6 +28,7 @@ type pair struct {
 // (a critical) ends the server.
 func start(o options, dir string, stderr io.Writer) (p *pair, err error) {
 	p = &pair{options: o}
+	stderr = &oneByOne{w: stderr}
 	if p.server, err = control.Start("server", stderr, []string{"GLIBSERVE_DEBUG=leaks", "G_DEBUG=fatal-criticals"}, asServer); err != nil {
 		return nil, err
 	}
@@ -48,6 +50,18 @@ func start(o options, dir string, stderr io.Writer) (p *pair, err error) {
 		return nil, errors.Join(err, p.end())
 	}
 	return p, nil
+}
+
+// oneByOne is a writer for both processes.
+type oneByOne struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneByOne) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(b)
 }
 
 func (p *pair) end() error { return errors.Join(p.load.End(), p.server.End()) }

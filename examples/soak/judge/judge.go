@@ -35,14 +35,14 @@ type Measure struct {
 
 // Limits are what the trend over the last half of the samples may reach. Memory
 // has noise in it: the pools of the allocators and of GLib, and Go's spare
-// stacks. Goroutines rest in a pool (at most 64 for each Serve), threads in Go's
+// stacks. Goroutines rest in pools (at most 64 for each of three Serves), threads in Go's
 // and GLib's. A listener that was just closed still has a few descriptors.
 func Limits(factor int64) []Measure {
 	return []Measure{
 		{"resident memory", true, func(s Sample) int64 { return s.RSS }, factor * 2 << 20},
 		{"Go heap", true, func(s Sample) int64 { return s.Heap }, factor * 1 << 20},
 		{"descriptors", false, func(s Sample) int64 { return s.FDs }, 6},
-		{"goroutines", false, func(s Sample) int64 { return s.Goroutines }, 64},
+		{"goroutines", false, func(s Sample) int64 { return s.Goroutines }, 200},
 		{"OS threads", false, func(s Sample) int64 { return s.Threads }, 12},
 		{"GObjects alive", false, Sample.Objects, 0},
 	}

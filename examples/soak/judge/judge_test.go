@@ -61,7 +61,7 @@ func TestEachKindOfGrowthIsFound(t *testing.T) {
 		"resident memory": func(i int64, s *judge.Sample) { s.RSS += i*300<<10 + noise.Int64N(1<<20) },
 		"Go heap":         func(i int64, s *judge.Sample) { s.Heap += i*200<<10 + noise.Int64N(1<<19) },
 		"descriptors":     func(i int64, s *judge.Sample) { s.FDs += i },
-		"goroutines":      func(i int64, s *judge.Sample) { s.Goroutines += 9*i + noise.Int64N(10) },
+		"goroutines":      func(i int64, s *judge.Sample) { s.Goroutines += 40*i + noise.Int64N(10) },
 		"OS threads":      func(i int64, s *judge.Sample) { s.Threads += 2 * i },
 		"GObjects alive":  func(i int64, s *judge.Sample) { s.Finalized -= i },
 		"GSocketConnections are alive": func(i int64, s *judge.Sample) {
