@@ -92,3 +92,26 @@ func TestFewDescriptorsLeftServeAllTheSame(t *testing.T) {
 	limitDescriptors(t, 256)
 	rounds(t, addr, 2000, 16)
 }
+
+// With the limit below the number of the listening socket, dup3(2) onto that
+// number is refused, which Stop does.
+func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
+	var all []*os.File
+	for range 256 {
+		f, err := os.Open(os.DevNull)
+		require.NoError(t, err)
+		all = append(all, f)
+	}
+	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	for _, f := range all {
+		require.NoError(t, f.Close())
+	}
+	serve(t, svc, echo)
+	limitDescriptors(t, 200)
+	underFire(t, svc, addr, func() {
+		for range 1000 {
+			svc.Stop()
+			svc.Start()
+		}
+	})
+}

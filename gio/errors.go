@@ -27,7 +27,7 @@ type Error struct {
 	Message string // in the language of the process's locale
 	Code    int    // in that domain, such as G_IO_ERROR_ADDRESS_IN_USE (33)
 
-	errno syscall.Errno // as the failing call left it; trusted for FAILED only
+	errno syscall.Errno // as the failing call left it; trusted where a code stands for several
 }
 
 // Error returns GIO's message.
@@ -125,6 +125,8 @@ func sameCode(a, b syscall.Errno) bool {
 		return b == syscall.ENFILE
 	case syscall.ENOSPC:
 		return b == syscall.ENOMEM
+	case syscall.ECONNREFUSED: // since GLib 2.81; FAILED before
+		return b == syscall.EADDRNOTAVAIL
 	}
 	return false
 }

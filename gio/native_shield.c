@@ -4,7 +4,9 @@
 #endif
 #include "native.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +30,42 @@ same_file (int a, int b)
          && sa.st_dev == sb.st_dev;
 }
 
-/* move has EINTR and EBUSY to get past; onto an open number there is no other
+/* put is dup3, which refuses a number that is not below the soft limit of
+ * descriptors, although it is open: then somebody lowered the limit later. For
+ * this one call it is lifted, under a lock, so that no other loop takes the
+ * lifted one for the user's. */
+static int
+put (int from, int to)
+{
+  static GMutex lock;
+  struct rlimit was, lifted, now;
+  int result = dup3 (from, to, O_CLOEXEC);
+
+  if (result >= 0 || errno != EBADF)
+    return result;
+  g_mutex_lock (&lock);
+  if (getrlimit (RLIMIT_NOFILE, &was) == 0 && (rlim_t) to >= was.rlim_cur
+      && (rlim_t) to < was.rlim_max)
+    {
+      lifted = was;
+      lifted.rlim_cur = (rlim_t) to + 1;
+      if (setrlimit (RLIMIT_NOFILE, &lifted) == 0)
+        {
+          result = dup3 (from, to, O_CLOEXEC);
+          /* Unless the user has set another one meanwhile. */
+          if (getrlimit (RLIMIT_NOFILE, &now) == 0
+              && now.rlim_cur == lifted.rlim_cur)
+            setrlimit (RLIMIT_NOFILE, &was);
+        }
+    }
+  else
+    /* Another loop had lifted it, or it was raised again. */
+    result = dup3 (from, to, O_CLOEXEC);
+  g_mutex_unlock (&lock);
+  return result;
+}
+
+/* move has EINTR and EBUSY to get past too; onto an open number there is no other
  * reason to fail, but what follows must not happen if it does. */
 static gboolean
 move (int from, int to)
@@ -36,7 +73,7 @@ move (int from, int to)
   int tries;
 
   for (tries = 0; tries < 100; tries++)
-    if (dup3 (from, to, O_CLOEXEC) >= 0)
+    if (put (from, to) >= 0)
       return TRUE;
   return FALSE;
 }
