@@ -52,7 +52,8 @@ type conn struct {
 	rmu  sync.Mutex // one Read at a time; protects poll.read and unread
 	wmu  sync.Mutex // one Write at a time, whole; protects poll.write
 	poll pollState
-	tls  atomic.Pointer[tlsConn] // nil: plain
+	tls  atomic.Pointer[tlsConn]   // nil: plain
+	idle atomic.Pointer[idleWatch] // nil: no limit was ever set
 
 	unread    byte // what ReceiveFile took and Read has to return first
 	hasUnread bool
@@ -102,6 +103,9 @@ func newConn(l *listener, in *incoming) *SocketConnection {
 	}
 	if l != nil && l.tls != nil {
 		c.tls.Store(l.tls.conn())
+	}
+	if l != nil && l.cfg.IdleTimeout > 0 {
+		c.idle.Store(&idleWatch{c: c, limit: l.cfg.IdleTimeout})
 	}
 	if debugLeaks {
 		c.native.count()
@@ -153,41 +157,50 @@ func (c *conn) readLocked(b []byte) (int, error) {
 	if t := c.tls.Load(); t != nil {
 		return t.read(c, b)
 	}
+	w := c.idle.Load()
 	if c.poll.file.Load() == nil {
 		// Most reads of a short connection end here: it never costs a second
 		// descriptor or a place with the poller.
 		for {
 			n, errno := c.native.recv(b)
-			if errno != syscall.EAGAIN {
-				return c.readResult(n, errno)
+			if errno != syscall.EAGAIN || w.waits(reading, false) {
+				return c.readResult(w, n, errno)
 			}
 			if c.closed.Load() || !c.park() {
 				break
 			}
 		}
 	}
-	return c.readPolled(b)
+	return c.readPolled(w, b)
 }
 
-func (c *conn) readPolled(b []byte) (int, error) {
+func (c *conn) readPolled(w *idleWatch, b []byte) (int, error) {
 	p, err := c.register()
 	if err != nil {
+		_ = w.ended(reading, 0)
 		return 0, err
 	}
-	n, errno, err := p.read(c, b)
+	n, errno, err := p.read(c, w, b)
 	if err != nil {
+		if ierr := w.ended(reading, errno); ierr != nil {
+			err = ierr
+		}
 		return 0, c.pollError(err)
 	}
-	return c.readResult(n, errno)
+	return c.readResult(w, n, errno)
 }
 
-func (c *conn) readResult(n int, errno syscall.Errno) (int, error) {
+func (c *conn) readResult(w *idleWatch, n int, errno syscall.Errno) (int, error) {
+	if err := w.ended(reading, errno); err != nil {
+		return 0, err
+	}
 	if errno != 0 {
 		return 0, c.errnoError("recv", errno)
 	}
 	if n == 0 {
 		return 0, io.EOF
 	}
+	w.moves(reading)
 	return n, nil
 }
 
@@ -217,11 +230,13 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 		return t.write(c, b)
 	}
 	done := 0
+	w := c.idle.Load()
 	p := c.poll.file.Load()
 	if p == nil {
 		for done < len(b) {
 			n, errno := c.native.send(b[done:])
 			done += n
+			w.moves(writing)
 			if errno == syscall.EAGAIN {
 				break
 			}
@@ -237,8 +252,11 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 			return done, err
 		}
 	}
-	n, errno, err := p.write(c, b[done:])
+	n, errno, err := p.write(c, w, b[done:])
 	done += n
+	if ierr := w.ended(writing, errno); ierr != nil {
+		return done, c.opError("write", ierr)
+	}
 	if err != nil {
 		return done, c.pollError(err)
 	}
@@ -286,6 +304,7 @@ func (c *conn) finish(closeStream bool) {
 	}
 	c.saveLocalAddr()
 	c.poll.close() // wakes the waiters
+	c.idle.Load().stop()
 	c.tls.Load().interrupt()
 	c.life.Lock()
 	defer c.life.Unlock()
