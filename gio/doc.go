@@ -89,4 +89,7 @@
 //
 // GLIBSERVE_DEBUG=leaks logs each connection that was forgotten, counts
 // GSocketConnections and tells at Close how many GObject has finalized.
+// GLIBSERVE_DEBUG=stall warns when a handler has held the loop's thread for a
+// second, stall=100ms after that time: where it was connected, its stack, and
+// once more when it returns. Words are separated by commas.
 package gio
