@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 )
@@ -255,7 +254,7 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 	n, errno, err := p.write(c, w, b[done:])
 	done += n
 	if ierr := w.ended(writing, errno); ierr != nil {
-		return done, c.opError("write", ierr)
+		return done, ierr
 	}
 	if err != nil {
 		return done, c.pollError(err)
@@ -377,18 +376,6 @@ func (sc *SocketConnection) Detach() *SocketConnection {
 		sc.watchForgotten()
 	}
 	return sc
-}
-
-// SetDeadline sets both deadlines; the zero time means none. A deadline in the
-// past fails reads and writes at once, even when data is there.
-func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
-
-// SetReadDeadline sets the deadline of Read alone.
-func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
-
-// SetWriteDeadline sets the deadline of Write alone.
-func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
-	return sc.setDeadline(t, false, true)
 }
 
 // opError is the *net.OpError that every method returns.

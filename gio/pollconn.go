@@ -142,6 +142,18 @@ func (p *polled) tryWrite(uintptr) bool {
 	return true
 }
 
+// SetDeadline sets both deadlines; the zero time means none. A deadline in the
+// past fails reads and writes at once, even when data is there.
+func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
+
+// SetReadDeadline sets the deadline of Read alone.
+func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
+
+// SetWriteDeadline sets the deadline of Write alone.
+func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
+	return sc.setDeadline(t, false, true)
+}
+
 func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
 	defer runtime.KeepAlive(sc)
 	c := sc.c
