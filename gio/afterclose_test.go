@@ -36,8 +36,8 @@ func ifTrue(ok bool) error {
 	return errNothing
 }
 
-// second is the error of a method with a result.
-func second[T any](_ T, err error) error { return err }
+// errOf is the error of a method with a result.
+func errOf[T any](_ T, err error) error { return err }
 
 // check calls every method of the object three times from each of several
 // goroutines, and wants closed from those that return errors. None may hang.
@@ -107,8 +107,8 @@ func afterListener(t *testing.T, l *gio.SocketListener) after {
 	return after{
 		"Accept":         func() error { _, _, err := l.Accept(ctx); return err },
 		"AcceptSocket":   func() error { _, _, err := l.AcceptSocket(ctx); return err },
-		"AddAddress":     func() error { return second(l.AddAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, "x")) },
-		"AddAnyInetPort": func() error { return second(l.AddAnyInetPort("x")) },
+		"AddAddress":     func() error { return errOf(l.AddAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, "x")) },
+		"AddAnyInetPort": func() error { return errOf(l.AddAnyInetPort("x")) },
 		"AddFile":        func() error { return l.AddFile(file, "x") },
 		"AddInetPort":    func() error { return l.AddInetPort(1, "x") },
 		"AddListener":    func() error { return l.AddListener(other, "x") },
@@ -121,9 +121,9 @@ func afterListener(t *testing.T, l *gio.SocketListener) after {
 		},
 		"Disconnect":  noErr(func() { l.Disconnect(1) }),
 		"Gotk4":       noErr(func() { l.Gotk4() }),
-		"Listen":      func() error { return second(l.Listen("tcp", "127.0.0.1:0")) },
+		"Listen":      func() error { return errOf(l.Listen("tcp", "127.0.0.1:0")) },
 		"Loop":        func() error { return ifTrue(l.Loop() != nil) },
-		"NetListener": func() error { return second(l.NetListener().Accept()) },
+		"NetListener": func() error { return errOf(l.NetListener().Accept()) },
 		"SetBacklog":  noErr(func() { l.SetBacklog(3) }),
 	}
 }
@@ -176,15 +176,15 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"Gotk4":              func() error { return ifTrue(c.Gotk4() == nil) },
 		"Handshake":          func() error { return c.Handshake(ctx) },
 		"IsConnected":        func() error { return ifTrue(!c.IsConnected()) },
-		"KeepAlive":          func() error { return second(c.KeepAlive()) },
-		"Linger":             func() error { return second(c.Linger()) },
+		"KeepAlive":          func() error { return errOf(c.KeepAlive()) },
+		"Linger":             func() error { return errOf(c.Linger()) },
 		"LocalAddr":          func() error { return ifTrue(c.LocalAddr() != nil) },
-		"NoDelay":            func() error { return second(c.NoDelay()) },
-		"PeerCredentials":    func() error { return second(c.PeerCredentials()) },
-		"Read":               func() error { return second(c.Read(b[:0])) },
-		"ReadFrom":           func() error { return second(c.ReadFrom(strings.NewReader("x"))) },
-		"ReceiveCredentials": func() error { return second(c.ReceiveCredentials()) },
-		"ReceiveFile":        func() error { return second(c.ReceiveFile()) },
+		"NoDelay":            func() error { return errOf(c.NoDelay()) },
+		"PeerCredentials":    func() error { return errOf(c.PeerCredentials()) },
+		"Read":               func() error { return errOf(c.Read(b[:0])) },
+		"ReadFrom":           func() error { return errOf(c.ReadFrom(strings.NewReader("x"))) },
+		"ReceiveCredentials": func() error { return errOf(c.ReceiveCredentials()) },
+		"ReceiveFile":        func() error { return errOf(c.ReceiveFile()) },
 		"RemoteAddr":         func() error { return ifTrue(c.RemoteAddr() != nil) },
 		"SendCredentials":    c.SendCredentials,
 		"SendFile":           func() error { return c.SendFile(file) },
@@ -201,9 +201,9 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"Socket":           noErr(func() { c.Socket() }),
 		"Source":           noErr(func() { c.Source() }),
 		"StartTLS":         func() error { return c.StartTLS(ctx, &gio.ClientTLSConfig{InsecureSkipVerify: true}) },
-		"SyscallConn":      func() error { return second(c.SyscallConn()) },
+		"SyscallConn":      func() error { return errOf(c.SyscallConn()) },
 		"TLS":              func() error { _, ok := c.TLS(); return ifTrue(!ok) },
-		"Write":            func() error { return second(c.Write([]byte("x"))) },
+		"Write":            func() error { return errOf(c.Write([]byte("x"))) },
 	}
 }
 
@@ -229,7 +229,7 @@ func TestEveryMethodAfterClose(t *testing.T) {
 		ln := s.NetListener()
 		require.NoError(t, ln.Close())
 		after{
-			"Accept": func() error { return second(ln.Accept()) },
+			"Accept": func() error { return errOf(ln.Accept()) },
 			"Addr":   func() error { return ifTrue(ln.Addr() != nil) },
 			"Close":  ln.Close,
 		}.check(t, ln, net.ErrClosed)
@@ -265,11 +265,11 @@ func TestEveryMethodAfterClose(t *testing.T) {
 		after{
 			"Close":       s.Close,
 			"Connection":  noErr(func() { s.Connection() }),
-			"File":        func() error { return second(s.File()) },
+			"File":        func() error { return errOf(s.File()) },
 			"Gotk4":       func() error { return ifTrue(s.Gotk4() == nil) },
 			"LocalAddr":   func() error { return ifTrue(s.LocalAddr() != nil) },
 			"RemoteAddr":  func() error { return ifTrue(s.RemoteAddr() != nil) },
-			"SyscallConn": func() error { return second(s.SyscallConn()) },
+			"SyscallConn": func() error { return errOf(s.SyscallConn()) },
 		}.check(t, s, net.ErrClosed)
 	})
 	t.Run("StreamConn", func(t *testing.T) {
@@ -279,12 +279,12 @@ func TestEveryMethodAfterClose(t *testing.T) {
 			"Close":            c.Close,
 			"CloseWrite":       c.CloseWrite,
 			"LocalAddr":        func() error { return ifTrue(c.LocalAddr() != nil) },
-			"Read":             func() error { return second(c.Read(nil)) },
+			"Read":             func() error { return errOf(c.Read(nil)) },
 			"RemoteAddr":       func() error { return ifTrue(c.RemoteAddr() != nil) },
 			"SetDeadline":      func() error { return c.SetDeadline(time.Now()) },
 			"SetReadDeadline":  func() error { return c.SetReadDeadline(time.Now()) },
 			"SetWriteDeadline": func() error { return c.SetWriteDeadline(time.Now()) },
-			"Write":            func() error { return second(c.Write([]byte("x"))) },
+			"Write":            func() error { return errOf(c.Write([]byte("x"))) },
 		}.check(t, c, net.ErrClosed)
 	})
 	t.Run("SocketClient", func(t *testing.T) {
@@ -296,10 +296,10 @@ func TestEveryMethodAfterClose(t *testing.T) {
 			"ConnectEvent": func() error {
 				return ifTrue(c.ConnectEvent(func(gio.ClientEvent, string, net.Addr) {}) == 0)
 			},
-			"ConnectToHost":    func() error { return second(c.ConnectToHost(ctx, "127.0.0.1", 1)) },
-			"ConnectToService": func() error { return second(c.ConnectToService(ctx, "example.test", "x")) },
-			"ConnectToURI":     func() error { return second(c.ConnectToURI(ctx, "http://127.0.0.1:1", 1)) },
-			"Dial":             func() error { return second(c.Dial(ctx, "tcp", "127.0.0.1:1")) },
+			"ConnectToHost":    func() error { return errOf(c.ConnectToHost(ctx, "127.0.0.1", 1)) },
+			"ConnectToService": func() error { return errOf(c.ConnectToService(ctx, "example.test", "x")) },
+			"ConnectToURI":     func() error { return errOf(c.ConnectToURI(ctx, "http://127.0.0.1:1", 1)) },
+			"Dial":             func() error { return errOf(c.Dial(ctx, "tcp", "127.0.0.1:1")) },
 			"Disconnect":       noErr(func() { c.Disconnect(1) }),
 			"Gotk4":            noErr(func() { c.Gotk4() }),
 			"Loop":             noErr(func() { c.Loop() }),
