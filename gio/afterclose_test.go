@@ -147,7 +147,13 @@ func afterService(t *testing.T, s *gio.SocketService) after {
 	table["IsActive"] = noErr(func() { s.IsActive() })
 	table["Serve"] = func() error { return s.Serve(ctx, gio.HandlerFunc(echo)) }
 	table["SetActive"] = noErr(func() { s.SetActive(true) })
-	table["Shutdown"] = func() error { return s.Shutdown(ctx) }
+	table["Shutdown"] = func() error {
+		err := s.Shutdown(ctx)
+		if err == nil {
+			return errNone
+		}
+		return err
+	}
 	table["Start"] = noErr(s.Start)
 	table["Stop"] = noErr(s.Stop)
 	return table
