@@ -39,12 +39,23 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(500, one), "before it has ever waited")
 		require.NoError(t, c.SetDeadline(time.Now().Add(time.Hour)))
 		require.Zero(t, testing.AllocsPerRun(500, one), "with the poller")
+		c.SetIdleTimeout(time.Hour)
+		require.Zero(t, testing.AllocsPerRun(500, one), "with an idle timeout")
 	})
 }
 
 // The read that waits, as most do on a connection that lives long.
 func TestReadThatWaitsAllocatesNothing(t *testing.T) {
+	readThatWaits(t, func(*gio.SocketConnection) {})
+}
+
+func TestReadThatWaitsWithAnIdleTimeoutAllocatesNothing(t *testing.T) {
+	readThatWaits(t, func(c *gio.SocketConnection) { c.SetIdleTimeout(time.Hour) })
+}
+
+func readThatWaits(t *testing.T, prepare func(*gio.SocketConnection)) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		prepare(c)
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)

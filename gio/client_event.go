@@ -1,6 +1,10 @@
 package gio
 
-import "net"
+import (
+	"net"
+
+	"github.com/glibserve/glibserve/internal/stall"
+)
 
 // ClientEvent is a GSocketClientEvent.
 type ClientEvent int
@@ -85,6 +89,9 @@ func (c *client) event(id uint64, event ClientEvent, e *clientEvent) {
 	}
 	if h == nil {
 		return
+	}
+	if stall.Watching() {
+		defer watchStall(c.loop, c.log, "ConnectEvent handler", h.at)()
 	}
 	defer func() {
 		if v := recover(); v != nil {

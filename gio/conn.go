@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 )
@@ -52,7 +51,8 @@ type conn struct {
 	rmu  sync.Mutex // one Read at a time; protects poll.read and unread
 	wmu  sync.Mutex // one Write at a time, whole; protects poll.write
 	poll pollState
-	tls  atomic.Pointer[tlsConn] // nil: plain
+	tls  atomic.Pointer[tlsConn]   // nil: plain
+	idle atomic.Pointer[idleWatch] // nil: no limit was ever set
 
 	unread    byte // what ReceiveFile took and Read has to return first
 	hasUnread bool
@@ -102,6 +102,9 @@ func newConn(l *listener, in *incoming) *SocketConnection {
 	}
 	if l != nil && l.tls != nil {
 		c.tls.Store(l.tls.conn())
+	}
+	if l != nil && l.cfg.IdleTimeout > 0 {
+		c.idle.Store(&idleWatch{c: c, limit: l.cfg.IdleTimeout})
 	}
 	if debugLeaks {
 		c.native.count()
@@ -153,41 +156,50 @@ func (c *conn) readLocked(b []byte) (int, error) {
 	if t := c.tls.Load(); t != nil {
 		return t.read(c, b)
 	}
+	w := c.idle.Load()
 	if c.poll.file.Load() == nil {
 		// Most reads of a short connection end here: it never costs a second
 		// descriptor or a place with the poller.
 		for {
 			n, errno := c.native.recv(b)
-			if errno != syscall.EAGAIN {
-				return c.readResult(n, errno)
+			if errno != syscall.EAGAIN || w.waits(reading, false) {
+				return c.readResult(w, n, errno)
 			}
 			if c.closed.Load() || !c.park() {
 				break
 			}
 		}
 	}
-	return c.readPolled(b)
+	return c.readPolled(w, b)
 }
 
-func (c *conn) readPolled(b []byte) (int, error) {
+func (c *conn) readPolled(w *idleWatch, b []byte) (int, error) {
 	p, err := c.register()
 	if err != nil {
+		_ = w.ended(reading, 0)
 		return 0, err
 	}
-	n, errno, err := p.read(c, b)
+	n, errno, err := p.read(c, w, b)
 	if err != nil {
+		if ierr := w.ended(reading, errno); ierr != nil {
+			err = ierr
+		}
 		return 0, c.pollError(err)
 	}
-	return c.readResult(n, errno)
+	return c.readResult(w, n, errno)
 }
 
-func (c *conn) readResult(n int, errno syscall.Errno) (int, error) {
+func (c *conn) readResult(w *idleWatch, n int, errno syscall.Errno) (int, error) {
+	if err := w.ended(reading, errno); err != nil {
+		return 0, err
+	}
 	if errno != 0 {
 		return 0, c.errnoError("recv", errno)
 	}
 	if n == 0 {
 		return 0, io.EOF
 	}
+	w.moves(reading)
 	return n, nil
 }
 
@@ -217,11 +229,13 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 		return t.write(c, b)
 	}
 	done := 0
+	w := c.idle.Load()
 	p := c.poll.file.Load()
 	if p == nil {
 		for done < len(b) {
 			n, errno := c.native.send(b[done:])
 			done += n
+			w.moves(writing)
 			if errno == syscall.EAGAIN {
 				break
 			}
@@ -237,8 +251,11 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 			return done, err
 		}
 	}
-	n, errno, err := p.write(c, b[done:])
+	n, errno, err := p.write(c, w, b[done:])
 	done += n
+	if ierr := w.ended(writing, errno); ierr != nil {
+		return done, ierr
+	}
 	if err != nil {
 		return done, c.pollError(err)
 	}
@@ -286,6 +303,7 @@ func (c *conn) finish(closeStream bool) {
 	}
 	c.saveLocalAddr()
 	c.poll.close() // wakes the waiters
+	c.idle.Load().stop()
 	c.tls.Load().interrupt()
 	c.life.Lock()
 	defer c.life.Unlock()
@@ -358,38 +376,6 @@ func (sc *SocketConnection) Detach() *SocketConnection {
 		sc.watchForgotten()
 	}
 	return sc
-}
-
-// SetDeadline sets both deadlines; the zero time means none. A deadline in the
-// past fails reads and writes at once, even when data is there.
-func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
-
-// SetReadDeadline sets the deadline of Read alone.
-func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
-
-// SetWriteDeadline sets the deadline of Write alone.
-func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
-	return sc.setDeadline(t, false, true)
-}
-
-// Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
-// The wrapper is made at the first call and lives until the process ends: that
-// is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
-// Read or Write of this object must not be mixed. Close still closes.
-// It returns nil after Close.
-func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
-	var w *gotkgio.SocketConnection
-	_ = sc.use("wrap", func(n nativeConn) error {
-		sc.c.addrMu.Lock()
-		defer sc.c.addrMu.Unlock()
-		if sc.c.wrapper == nil {
-			sc.c.graceful.Store(true) // its user may set it
-			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
-		}
-		w = sc.c.wrapper
-		return nil
-	})
-	return w
 }
 
 // opError is the *net.OpError that every method returns.

@@ -73,6 +73,16 @@
 // property, signal and virtual method of the seven classes: where it is here, or
 // why it is not.
 //
+// # Panics
+//
+// A panic in a callback never unwinds through C. In a handler of ConnectIncoming
+// or ConnectRun, in ServiceConfig.Incoming or Run, or in Serve's, it closes the
+// connection, also a detached one; in ConnectEvent, ConnectNotifyActive and
+// ConnectNotifyBacklog nothing else happens. It is logged with its stack and the
+// place where the callback was registered, and the service goes on. What runs on
+// your own goroutine, such as the body of a loop over Conns, panics there. A
+// function posted to the loop by Post, Invoke or AfterFunc ends the program.
+//
 // # TLS
 //
 // ServiceConfig.TLS and ClientConfig.TLS use GIO's own backend, of the package
@@ -89,4 +99,7 @@
 //
 // GLIBSERVE_DEBUG=leaks logs each connection that was forgotten, counts
 // GSocketConnections and tells at Close how many GObject has finalized.
+// GLIBSERVE_DEBUG=stall warns when a handler has held the loop's thread for a
+// second, stall=100ms after that time: where it was connected, its stack, and
+// once more when it returns. Words are separated by commas.
 package gio

@@ -42,8 +42,11 @@ func (s *SocketService) Paused() (reasons uint32) {
 	return reasons
 }
 
-// PauseDescriptors is one of them.
-const PauseDescriptors = pauseDescriptors
+// Two of them.
+const (
+	PauseDescriptors = pauseDescriptors
+	PauseMaxConns    = pauseMaxConns
+)
 
 // WaitForHandlers waits until n handlers are in progress.
 func WaitForHandlers(t testing.TB, s *SocketService, n int) {

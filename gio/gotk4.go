@@ -54,3 +54,23 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 	}
 	return w
 }
+
+// Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
+// The wrapper is made at the first call and lives until the process ends: that
+// is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
+// Read or Write of this object must not be mixed. Close still closes.
+// It returns nil after Close.
+func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
+	var w *gotkgio.SocketConnection
+	_ = sc.use("wrap", func(n nativeConn) error {
+		sc.c.addrMu.Lock()
+		defer sc.c.addrMu.Unlock()
+		if sc.c.wrapper == nil {
+			sc.c.graceful.Store(true) // its user may set it
+			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
+		}
+		w = sc.c.wrapper
+		return nil
+	})
+	return w
+}

@@ -1,5 +1,7 @@
 package gio
 
+import "github.com/glibserve/glibserve/internal/stall"
+
 // incoming is one step of an emission of "incoming", on the loop's thread: the
 // handler with this id, or the class handler (0), which comes last. It returns
 // what the trampoline needs to know.
@@ -18,7 +20,7 @@ func (l *listener) incoming(id uint64, in *incoming) int {
 		if sc == nil {
 			sc, result = newConn(l, in), resultKept
 		}
-		if l.offer(l.cfg.Incoming, "ServiceConfig.Incoming", l.cfgAt, sc) {
+		if l.offerOnLoop(l.cfg.Incoming, "ServiceConfig.Incoming", l.cfgAt, sc) {
 			return result | resultHandled | l.take(sc)
 		}
 	}
@@ -47,11 +49,20 @@ func (l *listener) offerHandler(id uint64, sc *SocketConnection, in *incoming) i
 		sc, result = newConn(l, in), resultKept
 		l.emitting, l.emittingPtr = sc, in.pointer()
 	}
-	if !l.offer(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
+	if !l.offerOnLoop(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
 		return result
 	}
 	l.emitting, l.emittingPtr = nil, nil
 	return result | resultHandled | l.take(sc)
+}
+
+// offerOnLoop is offer on the loop's thread, where the function must return at
+// once.
+func (l *listener) offerOnLoop(f incomingFunc, what string, at place, sc *SocketConnection) bool {
+	if stall.Watching() {
+		defer watchStall(l.loop, l.log, what, at)()
+	}
+	return l.offer(f, what, at, sc)
 }
 
 // offer asks one function. A panic closes the connection, which is as much as

@@ -31,11 +31,14 @@ type polled struct {
 	// under its wmu.
 	rd, wr struct {
 		c     *conn
+		idle  *idleWatch
 		buf   []byte
 		n     int
 		errno syscall.Errno
 		try   func(fd uintptr) bool
 	}
+
+	until [2]time.Time // under poll.mu: the user's deadlines, by direction
 }
 
 // register duplicates the descriptor and hands it to the poller, once.
@@ -97,10 +100,10 @@ func (s *pollState) close() {
 	}
 }
 
-func (p *polled) read(c *conn, b []byte) (int, syscall.Errno, error) {
-	p.rd.c, p.rd.buf, p.rd.n, p.rd.errno = c, b, 0, 0
+func (p *polled) read(c *conn, w *idleWatch, b []byte) (int, syscall.Errno, error) {
+	p.rd.c, p.rd.idle, p.rd.buf, p.rd.n, p.rd.errno = c, w, b, 0, 0
 	err := p.raw.Read(p.rd.try)
-	p.rd.c, p.rd.buf = nil, nil
+	p.rd.c, p.rd.idle, p.rd.buf = nil, nil, nil
 	return p.rd.n, p.rd.errno, err
 }
 
@@ -108,26 +111,28 @@ func (p *polled) read(c *conn, b []byte) (int, syscall.Errno, error) {
 // there is nothing more.
 func (p *polled) tryRead(uintptr) bool {
 	p.rd.n, p.rd.errno = p.rd.c.native.recv(p.rd.buf)
-	return p.rd.errno != syscall.EAGAIN
+	return p.rd.errno != syscall.EAGAIN || p.rd.idle.waits(reading, false)
 }
 
-func (p *polled) write(c *conn, b []byte) (int, syscall.Errno, error) {
-	p.wr.c, p.wr.buf, p.wr.n, p.wr.errno = c, b, 0, 0
+func (p *polled) write(c *conn, w *idleWatch, b []byte) (int, syscall.Errno, error) {
+	p.wr.c, p.wr.idle, p.wr.buf, p.wr.n, p.wr.errno = c, w, b, 0, 0
 	if len(b) == 0 {
 		return 0, 0, nil
 	}
 	err := p.raw.Write(p.wr.try)
-	p.wr.c, p.wr.buf = nil, nil
+	p.wr.c, p.wr.idle, p.wr.buf = nil, nil, nil
 	return p.wr.n, p.wr.errno, err
 }
 
 func (p *polled) tryWrite(uintptr) bool {
+	before := p.wr.n
 	for p.wr.n < len(p.wr.buf) {
 		n, errno := p.wr.c.native.send(p.wr.buf[p.wr.n:])
 		p.wr.n += n
 		p.wr.errno = errno
+		p.wr.idle.moves(writing)
 		if errno == syscall.EAGAIN {
-			return false
+			return p.wr.idle.waits(writing, p.wr.n > before)
 		}
 		if errno != 0 {
 			return true
@@ -135,6 +140,18 @@ func (p *polled) tryWrite(uintptr) bool {
 	}
 	p.wr.errno = 0
 	return true
+}
+
+// SetDeadline sets both deadlines; the zero time means none. A deadline in the
+// past fails reads and writes at once, even when data is there.
+func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
+
+// SetReadDeadline sets the deadline of Read alone.
+func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
+
+// SetWriteDeadline sets the deadline of Write alone.
+func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
+	return sc.setDeadline(t, false, true)
 }
 
 func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
@@ -161,19 +178,30 @@ func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
 	if c.closed.Load() {
 		return c.opError("set", net.ErrClosed)
 	}
-	var err error
-	switch {
-	case rd && wr:
-		err = p.file.SetDeadline(t)
-	case rd:
-		err = p.file.SetReadDeadline(t)
-	default:
-		err = p.file.SetWriteDeadline(t)
-	}
-	if err != nil {
-		return c.opError("set", c.pollError(err))
+	w := c.idle.Load()
+	for dir, set := range [...]bool{reading: rd, writing: wr} {
+		if !set {
+			continue
+		}
+		p.until[dir] = t
+		if w.holds(dir) {
+			continue // the operation that is being woken applies it
+		}
+		if err := p.apply(dir); err != nil {
+			return c.opError("set", c.pollError(err))
+		}
 	}
 	return nil
+}
+
+// apply hands the user's deadline to the poller. The caller holds poll.mu.
+func (p *polled) apply(dir int) error { return p.setDeadline(dir, p.until[dir]) }
+
+func (p *polled) setDeadline(dir int, t time.Time) error {
+	if dir == reading {
+		return p.file.SetReadDeadline(t)
+	}
+	return p.file.SetWriteDeadline(t)
 }
 
 // pollError translates what os.File says: closed is net.ErrClosed here.

@@ -272,6 +272,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err // never a typed nil in the interface
 	}
+	sc.c.idle.Store(nil) // its user sets deadlines; nobody has seen sc before
 	return sc, nil
 }
 

@@ -15,9 +15,10 @@ const sendfileMax = 1 << 30
 // without passing through the program. What comes from another connection of
 // this package, or from the same, needs a buffer only while bytes move: none is
 // held while it waits. When it comes in bulk it goes by splice(2). Everything
-// else, and TLS, goes through Write. io.Copy to a connection calls this.
+// else, TLS, and connections with an idle timeout, goes through Write. io.Copy
+// to a connection calls this.
 func (sc *SocketConnection) ReadFrom(r io.Reader) (int64, error) {
-	if from := connUnder(r); from != nil && from.c.tls.Load() == nil && sc.c.tls.Load() == nil {
+	if from := connUnder(r); from != nil && from.c.relayable() && sc.c.relayable() {
 		return sc.relay(from, r)
 	}
 	return sc.readFrom(r)
@@ -56,6 +57,10 @@ func (sc *SocketConnection) readFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{sc}, r)
 }
 
+// relayable tells whether a relay may wait for c: it does not know TLS, nor
+// idle timeouts.
+func (c *conn) relayable() bool { return c.tls.Load() == nil && c.idle.Load() == nil }
+
 // sendFile answers handled=false, with nothing sent, when the kernel cannot.
 func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, handled bool, err error) {
 	if remain == 0 {
@@ -75,9 +80,13 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 		return 0, false, nil
 	}
 	var errno error
+	var last syscall.Errno // of the last try
+	w := c.idle.Load()
 	// Control, not Read: a regular file is never waited for.
 	cerr := src.Control(func(from uintptr) {
 		err = p.raw.Write(func(to uintptr) bool {
+			before := sent
+			last = 0
 			for remain != 0 {
 				chunk := int64(sendfileMax)
 				if remain > 0 {
@@ -85,6 +94,7 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 				}
 				n, e := syscall.Sendfile(int(to), int(from), nil, int(chunk))
 				if n > 0 {
+					w.moves(writing)
 					sent += int64(n)
 					if remain > 0 {
 						remain -= int64(n)
@@ -93,7 +103,8 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 				switch {
 				case e == syscall.EINTR:
 				case e == syscall.EAGAIN:
-					return false
+					last = syscall.EAGAIN
+					return w.waits(writing, sent > before)
 				case e != nil:
 					errno = e
 					return true
@@ -104,9 +115,12 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 			return true
 		})
 	})
+	ierr := w.ended(writing, last)
 	switch {
 	case cerr != nil:
 		return sent, false, nil
+	case ierr != nil:
+		return sent, true, c.opError("write", ierr)
 	case err != nil:
 		return sent, true, c.opError("write", c.pollError(err))
 	case errno != nil:

@@ -165,7 +165,7 @@ func (r *relaying) tryBuffer(uintptr) bool {
 }
 
 func (r *relaying) received() (err error) {
-	r.n, err = r.src.readResult(r.n, r.recvErrno)
+	r.n, err = r.src.readResult(nil, r.n, r.recvErrno)
 	return err
 }
 

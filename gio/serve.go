@@ -131,7 +131,9 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 	var rest []*SocketConnection
 	if ln != nil {
 		ln.off(served)
-		sv.dismiss()
+	}
+	sv.dismiss() // also without a lane: what was held, and the loop, come without
+	if ln != nil {
 		rest = ln.rest(l)
 		_ = l.loop.Invoke(func() {
 			if !l.nativeClosed {

@@ -324,3 +324,30 @@ func TestCloseFromItsOwnHandler(t *testing.T) {
 	receive(t, svc.Done())
 	require.ErrorIs(t, receive(t, errc), gio.ErrServiceClosed)
 }
+
+// Close comes when Serve has begun and the loop has not heard of it yet: the
+// client that it was handed at once is served, and leaves no goroutine behind.
+func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
+	svc, addr := newService(t, nil)
+	dial(t, addr)
+	first, _, err := svc.Accept(context.Background()) // from now on the service holds a client
+	require.NoError(t, err)
+	require.NoError(t, first.Close())
+	peer := dial(t, addr)
+	require.Eventually(t, func() bool { return svc.Held() == 1 }, patience, time.Millisecond)
+	began, release := make(chan struct{}), make(chan struct{})
+	require.NoError(t, svc.Loop().Post(func() {
+		close(began)
+		<-release
+		_ = svc.Close() // before Serve's turn
+	}))
+	receive(t, began)
+	errc := serve(t, svc, echo)
+	say(t, peer, "served")
+	_ = peer.Close()
+	gio.WaitForHandlers(t, svc, 0)
+	parked(t, "gio.(*serving).work", 1) // for the next client
+	close(release)
+	require.ErrorIs(t, receive(t, errc), gio.ErrServiceClosed)
+	parked(t, "gio.(*serving).work", 0)
+}

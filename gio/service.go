@@ -3,6 +3,7 @@ package gio
 import (
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -22,6 +23,23 @@ type ServiceConfig struct {
 	// MaxConns is how many connections may be open at a time; further clients
 	// wait in the kernel. 0: bounded only by file descriptors.
 	MaxConns int
+
+	// IdleTimeout ends what waits on a connection where nothing happens: a Read
+	// or Write of its that waits for longer while no byte moves in either
+	// direction fails with an error that is ErrIdleTimeout and
+	// os.ErrDeadlineExceeded. The connection stays open, and a later Read waits
+	// anew; most handlers return, and Serve closes it. Deadlines count as well:
+	// whichever is earlier. 0: no limit.
+	//
+	// It holds for every connection of the service, also after Detach, but for
+	// those that NetListener gives out: net/http and its like set deadlines of
+	// their own. SocketConnection.SetIdleTimeout changes it for one connection. A
+	// TLS handshake has a limit of its own, TLSConfig.HandshakeTimeout; what is
+	// read and written through SyscallConn is not seen.
+	//
+	// It is no limit for a peer that sends one byte now and then. Only the
+	// handler knows what a request is: SetReadDeadline before reading one.
+	IdleTimeout time.Duration
 
 	// UnixMode is the mode of the Unix paths that are bound, such as 0o660. It
 	// is set before anybody can connect. 0: as the umask leaves it.

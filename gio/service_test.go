@@ -302,51 +302,6 @@ func TestNotifyActiveFiresOnRealChangesOnly(t *testing.T) {
 	require.True(t, idle.IsActive())
 }
 
-func TestPanicsInCallbacksCloseTheConnectionOnly(t *testing.T) {
-	boom := func(*gio.SocketConnection, any) bool { panic("boom") }
-	t.Run("handler", func(t *testing.T) {
-		svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
-		h := svc.ConnectIncoming(boom)
-		requireEnd(t, dial(t, addr))
-		svc.Disconnect(h)
-		serve(t, svc, echo)
-		say(t, dial(t, addr), "on")
-	})
-	t.Run("class handler", func(t *testing.T) {
-		svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet, Incoming: boom})
-		requireEnd(t, dial(t, addr))
-		requireEnd(t, dial(t, addr))
-		require.True(t, svc.IsActive())
-	})
-	t.Run("serve", func(t *testing.T) {
-		svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
-		serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
-			if b := make([]byte, 1); b[0] == 0 {
-				if _, _ = io.ReadFull(c, b); b[0] == '!' {
-					panic("boom")
-				}
-				_, _ = c.Write(b)
-			}
-		})
-		bad := dial(t, addr)
-		_, _ = bad.Write([]byte("!"))
-		requireEnd(t, bad)
-		say(t, dial(t, addr), "y")
-	})
-	t.Run("events and notify", func(t *testing.T) {
-		svc := gio.NewSocketService(&gio.ServiceConfig{Logger: quiet})
-		defer svc.Close()
-		svc.ConnectEvent(func(gio.ListenerEvent, net.Addr) { panic("boom") })
-		svc.ConnectNotifyActive(func(bool) { panic("boom") })
-		addr, err := svc.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		svc.Stop()
-		svc.Start()
-		serve(t, svc, echo)
-		say(t, dial(t, addr), "on")
-	})
-}
-
 func TestNilHandlersAreRefused(t *testing.T) {
 	svc, _ := newService(t, nil)
 	require.Panics(t, func() { svc.ConnectIncoming(nil) })

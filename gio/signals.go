@@ -2,6 +2,8 @@ package gio
 
 import (
 	"net"
+
+	"github.com/glibserve/glibserve/internal/stall"
 )
 
 // SignalHandle names a connected handler, for Disconnect.
@@ -151,6 +153,9 @@ func (l *listener) event(id uint64, event ListenerEvent, fd int) {
 	if event != ListenerBinding || addr == nil {
 		addr = localAddr(fd)
 	}
+	if stall.Watching() {
+		defer watchStall(l.loop, l.log, "ConnectEvent handler", h.at)()
+	}
 	defer l.recoverIn("ConnectEvent handler", h.at, nil)
 	h.fn.(eventFunc)(event, addr)
 }
@@ -160,6 +165,9 @@ func (l *listener) notify(id uint64) {
 	h := l.handler(id)
 	if h == nil {
 		return
+	}
+	if stall.Watching() {
+		defer watchStall(l.loop, l.log, "notify handler", h.at)()
 	}
 	defer l.recoverIn("notify handler", h.at, nil)
 	h.fn.(func())()
@@ -180,6 +188,9 @@ func (l *listener) emitActive(active bool) {
 	for _, id := range ids {
 		if h := l.handler(uint64(id)); h != nil { // not disconnected meanwhile
 			func() {
+				if stall.Watching() {
+					defer watchStall(l.loop, l.log, "ConnectNotifyActive handler", h.at)()
+				}
 				defer l.recoverIn("ConnectNotifyActive handler", h.at, nil)
 				h.fn.(notifyActiveFunc)(active)
 			}()

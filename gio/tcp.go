@@ -168,7 +168,7 @@ func (c *conn) drainIfGraceful() error {
 	}
 	buf := make([]byte, 4096)
 	for {
-		n, errno, err := p.read(c, buf)
+		n, errno, err := p.read(c, nil, buf)
 		switch {
 		case err != nil:
 			return c.opError("close", bareError(err))

@@ -30,10 +30,11 @@ type tlsConn struct {
 
 	// One pending operation each way, as in polled.
 	rd, wr struct {
-		buf []byte
-		n   int
-		err error
-		try func(fd uintptr) bool
+		idle *idleWatch
+		buf  []byte
+		n    int
+		err  error
+		try  func(fd uintptr) bool
 	}
 	rest []byte // what TLS has taken and not yet sent; under wmu
 }
@@ -79,9 +80,13 @@ func (t *tlsConn) read(c *conn, b []byte) (int, error) {
 	if err != nil {
 		return 0, c.opError("read", err)
 	}
-	t.rd.buf, t.rd.n, t.rd.err = b, 0, nil
+	w := c.idle.Load()
+	t.rd.idle, t.rd.buf, t.rd.n, t.rd.err = w, b, 0, nil
 	err = p.raw.Read(t.rd.try)
-	t.rd.buf = nil
+	t.rd.idle, t.rd.buf = nil, nil
+	if ierr := w.ended(reading, blockedErrno(t.rd.err)); ierr != nil {
+		err = ierr
+	}
 	if err != nil {
 		return 0, c.opError("read", c.pollError(err))
 	}
@@ -94,12 +99,21 @@ func (t *tlsConn) read(c *conn, b []byte) (int, error) {
 	if t.rd.n == 0 {
 		return 0, io.EOF
 	}
+	w.moves(reading)
 	return t.rd.n, nil
+}
+
+// blockedErrno is what an idleWatch wants to know of the last try.
+func blockedErrno(err error) syscall.Errno {
+	if err == errWouldBlock {
+		return syscall.EAGAIN
+	}
+	return 0
 }
 
 func (t *tlsConn) tryRead(uintptr) bool {
 	t.rd.n, t.rd.err = t.native.read(t.rd.buf, nativeCancellable{})
-	return t.rd.err != errWouldBlock
+	return t.rd.err != errWouldBlock || t.rd.idle.waits(reading, false)
 }
 
 // write is conn.writeLocked.
@@ -141,9 +155,13 @@ func (t *tlsConn) writeRest(c *conn, p *polled) error {
 }
 
 func (t *tlsConn) send(c *conn, p *polled, b []byte) (int, error) {
-	t.wr.buf, t.wr.n, t.wr.err = b, 0, nil
+	w := c.idle.Load()
+	t.wr.idle, t.wr.buf, t.wr.n, t.wr.err = w, b, 0, nil
 	err := p.raw.Write(t.wr.try)
-	t.wr.buf = nil
+	t.wr.idle, t.wr.buf = nil, nil
+	if ierr := w.ended(writing, blockedErrno(t.wr.err)); ierr != nil {
+		return t.wr.n, ierr
+	}
 	if err != nil {
 		return t.wr.n, c.pollError(err)
 	}
@@ -151,11 +169,15 @@ func (t *tlsConn) send(c *conn, p *polled, b []byte) (int, error) {
 }
 
 func (t *tlsConn) tryWrite(uintptr) bool {
+	before := t.wr.n
 	for t.wr.n < len(t.wr.buf) {
 		n, err := t.native.write(t.wr.buf[t.wr.n:min(len(t.wr.buf), t.wr.n+maxRecord)], nativeCancellable{})
 		t.wr.n += n
+		if n > 0 {
+			t.wr.idle.moves(writing)
+		}
 		if t.wr.err = err; err != nil {
-			return err != errWouldBlock
+			return err != errWouldBlock || t.wr.idle.waits(writing, t.wr.n > before)
 		}
 	}
 	return true

@@ -207,14 +207,18 @@ func (c *conn) sendMessage(op string, m message) error {
 		return c.opError(op, net.ErrClosed)
 	}
 	var errno syscall.Errno
+	w := c.idle.Load()
 	try := func(uintptr) bool {
 		errno = c.native.sendMessage(m)
-		return errno != syscall.EAGAIN
+		return errno != syscall.EAGAIN || w.waits(writing, false)
 	}
 	if c.poll.file.Load() != nil || !try(0) { // a deadline counts before trying
 		p, err := c.register()
 		if err == nil {
 			err = p.raw.Write(try)
+		}
+		if ierr := w.ended(writing, errno); ierr != nil {
+			err = ierr
 		}
 		if err != nil {
 			return c.opError(op, c.pollError(err))
@@ -237,14 +241,18 @@ func (c *conn) receiveLocked(op string, want int) (r received, err error) {
 	}
 	var n int
 	var errno syscall.Errno
+	w := c.idle.Load()
 	try := func(uintptr) bool {
 		r, n, errno = c.native.receiveMessage(want)
-		return errno != syscall.EAGAIN
+		return errno != syscall.EAGAIN || w.waits(reading, false)
 	}
 	if c.poll.file.Load() != nil || !try(0) {
 		p, err := c.register()
 		if err == nil {
 			err = p.raw.Read(try)
+		}
+		if ierr := w.ended(reading, errno); ierr != nil {
+			err = ierr
 		}
 		if err != nil {
 			return r, c.opError(op, c.pollError(err))

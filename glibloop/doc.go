@@ -55,6 +55,15 @@
 // use t.FailNow, or testify's require, inside of these functions: return the
 // error from Call instead.
 //
+// # Debugging
+//
+// With the environment variable GLIBSERVE_DEBUG=stall, a function that holds the
+// loop's thread for a second, or with stall=100ms for that long, is logged by
+// [log/slog.Default]: where it was posted, and the stack of its goroutine; and
+// once more when it has returned. One that iterates the context meanwhile, as a
+// modal dialog does, holds nobody. Callbacks of other libraries on the thread are
+// not seen.
+//
 // # When not to use it
 //
 // glibloop is for what has to happen on a main loop's thread. It is not a

@@ -1,6 +1,10 @@
 package glibloop
 
-import "time"
+import (
+	"time"
+
+	"github.com/glibserve/glibserve/internal/stall"
+)
 
 // dispatch runs a batch, on the thread that owns the context. The result is how
 // long what is left may wait at the low priority, 0 for not at all.
@@ -24,7 +28,7 @@ func (l *Loop) batch() bool {
 			return true
 		}
 		current = it
-		it.fn()
+		l.run(it)
 		current.fn = nil
 		if time.Since(start) >= batchTime {
 			break
@@ -45,8 +49,16 @@ func (l *Loop) drainUntil(stop func() bool) bool {
 			return true
 		}
 		current = it
-		it.fn()
+		l.run(it)
 		current.fn = nil
 	}
 	return false
+}
+
+// run runs one function, watched if GLIBSERVE_DEBUG=stall asks for that.
+func (l *Loop) run(it item) {
+	if stall.Watching() {
+		defer stall.Begin(stall.Callback{What: "posted function", PC: it.pc, Post: l.Post})()
+	}
+	it.fn()
 }

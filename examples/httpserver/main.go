@@ -46,6 +46,8 @@ type options struct {
 	cert, key string
 	dir       string
 	grace     time.Duration
+	header    time.Duration // for a request's header to come in
+	idle      time.Duration // between two requests
 }
 
 func main() { program.Main(run) }
@@ -59,6 +61,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.cert, "tls-cert", "", "`file` with the certificate, and those of its issuers, in PEM")
 	flags.StringVar(&o.key, "tls-key", "", "`file` with the certificate's private key in PEM")
 	flags.StringVar(&o.dir, "dir", "", "`folder` whose files to serve, all of them, to anybody who asks")
+	flags.DurationVar(&o.header, "header-timeout", 10*time.Second, "end a connection whose request, or TLS handshake, takes longer\nthan this `time` to come in, and so one that sends a byte now and then")
+	flags.DurationVar(&o.idle, "idle-timeout", 2*time.Minute, "end a connection that sends no further request for this `time`")
 	flags.DurationVar(&o.grace, "grace", 5*time.Second, "how long requests may go on after Ctrl-C")
 	if status, done := program.Parse(flags, usage, args, stdout, stderr); done {
 		return status
@@ -69,6 +73,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return program.Refuse(name, errors.New("-tls-cert and -tls-key go together"), stderr)
 	case o.grace < 0:
 		return program.Refuse(name, errors.New("-grace must not be negative"), stderr)
+	case o.header <= 0 || o.idle <= 0:
+		return program.Refuse(name, errors.New("-header-timeout and -idle-timeout must be more than 0"), stderr)
 	}
 
 	if err := serve(ctx, &o, stdout); err != nil {
@@ -81,8 +87,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	server := &http.Server{
 		Handler:           handler(o.dir),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: o.header,
+		IdleTimeout:       o.idle,
 	}
 	if o.cert != "" {
 		pair, err := tls.LoadX509KeyPair(o.cert, o.key)

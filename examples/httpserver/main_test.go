@@ -93,6 +93,7 @@ func TestRefusesWithTheReason(t *testing.T) {
 		args   []string
 	}{
 		{program.Usage, "-tls-cert and -tls-key go together", []string{"-tls-cert", "x"}},
+		{program.Usage, "-header-timeout and -idle-timeout must be more than 0", []string{"-header-timeout", "0"}},
 		{program.Usage, "-grace must not be negative", []string{"-grace", "-1s"}},
 		{program.Failure, "cannot use that certificate", []string{"-tls-cert", "/nonexistent", "-tls-key", "/nonexistent"}},
 	} {
