@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/examples/internal/servertest"
 )
 
 // crowd is how many clients begin a request and do not end it.
@@ -83,7 +85,7 @@ func TestARequestThatDripsInIsEnded(t *testing.T) {
 }
 
 func TestUnfinishedHandshakesHoldNobodyUp(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := servertest.Certificate(t)
 	address := start(t, "-tls-cert", cert, "-tls-key", key, "-header-timeout", "1s")
 	ended := beginners(t, address, "\x16\x03\x01")
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
