@@ -3,6 +3,7 @@ package gio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"reflect"
@@ -148,11 +149,10 @@ func afterService(t *testing.T, s *gio.SocketService) after {
 	table["Serve"] = func() error { return s.Serve(ctx, gio.HandlerFunc(echo)) }
 	table["SetActive"] = noErr(func() { s.SetActive(true) })
 	table["Shutdown"] = func() error {
-		err := s.Shutdown(ctx)
-		if err == nil {
-			return errNone
+		if err := s.Shutdown(ctx); err != nil {
+			return fmt.Errorf("%v", err) // not even one that says it is closed
 		}
-		return err
+		return errNone
 	}
 	table["Start"] = noErr(s.Start)
 	table["Stop"] = noErr(s.Stop)

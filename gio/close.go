@@ -3,6 +3,7 @@ package gio
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -68,13 +69,25 @@ func (l *listener) closeNative() error {
 // loop on the same context runs inline when nobody iterates it.
 func (l *listener) closeWithoutLoop() error {
 	ctx := l.loop.MainContext()
-	again := glibloop.Adopt(ctx)
-	defer func() { _ = again.Close() }()
-	return again.Call(context.Background(), func() error {
-		err := l.closeNative()
-		drain(ctx)
-		return err
-	})
+	for {
+		select {
+		case <-l.closing:
+			return nil
+		default:
+		}
+		again := glibloop.Adopt(ctx)
+		err := again.Call(context.Background(), func() error {
+			err := l.closeNative()
+			drain(ctx)
+			return err
+		})
+		_ = again.Close()
+		// There is one Loop for a context: somebody else may have closed ours.
+		if !errors.Is(err, glibloop.ErrStopped) {
+			return err
+		}
+		runtime.Gosched()
+	}
 }
 
 // drain lets GIO's cancelled accept finish and the object go.

@@ -4,6 +4,8 @@
 
 #include "_cgo_export.h"
 
+#include <gio/gunixsocketaddress.h>
+
 GSocketClient *
 gsv_client_new (int family, const void *native, int native_len,
                 unsigned timeout, int enable_proxy, GObject *resolver,
@@ -100,7 +102,15 @@ on_event (GSocketClient *client, GSocketClientEvent event,
       e.peer_len = gsv_remote (G_SOCKET_CONNECTION (base), &e.peer);
       g_object_unref (base);
     }
-  e.target = g_socket_connectable_to_string (connectable);
+  /* GLib 2.90 escapes the zero behind a path as a part of it. */
+  if (G_IS_UNIX_SOCKET_ADDRESS (connectable)
+      && g_unix_socket_address_get_address_type (
+             G_UNIX_SOCKET_ADDRESS (connectable))
+             == G_UNIX_SOCKET_ADDRESS_PATH)
+    e.target = g_strdup (
+        g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (connectable)));
+  else
+    e.target = g_socket_connectable_to_string (connectable);
   gsvGoClientEvent (d->id, d->handler, &e);
   g_free (e.target);
 }
