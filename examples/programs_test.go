@@ -151,7 +151,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 		}
 		// The commands that it shows must be ones that work.
 		usage, _, _ := strings.Cut(text, "\nFlags:\n")
-		command := regexp.MustCompile(`(?m)^    (?:.* )?(?:\./)?` + name + `((?: +-[^ ]+(?: +[^-\s][^ \n]*)?)*)$`)
+		command := regexp.MustCompile(`(?m)^    (?:.* )?(?:\./|scripts/)?` + name + `((?: +-[^ ]+(?: +[^-\s][^ \n]*)?)*)$`)
 		shown := command.FindAllStringSubmatch(usage, -1)
 		require.NotEmpty(t, shown, usage)
 		for _, match := range shown {

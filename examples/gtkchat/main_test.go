@@ -217,7 +217,7 @@ func TestWhatGoesWrongBeforeTheWindowIsASentenceAndStatus1(t *testing.T) {
 	require.NoError(t, err)
 	taken := start(t, d, "-listen", "tcp:"+ln.Addr().String())
 	require.Equal(t, program.Failure, taken.Wait())
-	require.Equal(t, fmt.Sprintf("gtkchat: cannot listen on tcp %s: another program is already listening there; end that one, or choose another address with -listen\n", ln.Addr()), taken.Stderr())
+	require.Equal(t, fmt.Sprintf("gtkchat: cannot listen on tcp %s: another program is already listening there; end that one, or choose another address\n", ln.Addr()), taken.Stderr())
 
 	ln.Close()
 	alone := start(t, d, "-join", "tcp:"+ln.Addr().String())
