@@ -33,6 +33,7 @@ func TestHalfSentLinesFromOneAddressHoldNobodyUp(t *testing.T) {
 	addr := server.Addrs(1)[0]
 	slowCrowd(t, addr, 1500)
 	alice, bob := servertest.Dial(t, addr), servertest.Dial(t, addr)
+	bob.Expect("You are in lobby") // who comes later does not hear of it
 	alice.Send("/nick alice\n")
 	bob.Expect("alice")
 	alice.Send("hello\n")

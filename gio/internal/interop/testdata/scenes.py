@@ -105,7 +105,11 @@ class Scene:
     def take(self, what, answer, conn, source):
         if source is not None:
             what += f" source={source.name}"
-        if conn.get_remote_address() is None:
+        try:
+            nowhere = conn.get_remote_address() is None
+        except GLib.Error:  # PyGObject's way to tell of a NULL with an error
+            nowhere = True
+        if nowhere:
             what += " from nowhere"
         if self.elsewhere:
             what += " on the default context"
