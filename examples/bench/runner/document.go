@@ -27,8 +27,8 @@ func (b *bench) document(machine string) string {
 		}
 	}
 	s.WriteString(`
-All of them have TCP_NODELAY, no keep-alive probes, and for each connection a buffer of 1 KiB, or 64 KiB once its
-reads fill that. The load comes from one other process on the same machine, so operations a second depend on what the two leave
+All of them have TCP_NODELAY and no keep-alive probes. For each connection the peers have a buffer of 1 KiB, or once its
+reads fill that, one of 64 KiB (package net: splice); glibserve's is one io.Copy. The load comes from one other process on the same machine, so operations a second depend on what the two leave
 each other; the server's CPU time for each operation, from the operating system, does so the least.
 Ratios are of our median to the peer's: above 1 is better for rates, below 1 for everything else. The spread is
 from the lowest round to the highest, as a part of the median, of the peer where it is widest.
