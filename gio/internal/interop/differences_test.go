@@ -153,8 +153,6 @@ var differences = []difference{
 		title: "a peer that was gone before it was accepted has an address",
 		why:   "GIO's is NULL then; here RemoteAddr is never nil.",
 		at:    []differentStep{{"9 await-incoming 1", "h from nowhere", "h"}},
-
-		repaired: [3]int{2, 87, 4},
 	},
 	{
 		scene: "max-threads",
