@@ -77,6 +77,11 @@ func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
 	limits := judge.Limits(1)
 	limits[0].Limit = int64(p.grow * raceFactor * (1 << 20))
 	limits[1].Limit *= raceFactor
+	if p.time < time.Minute {
+		// What rests in pools for a while (threads, the pipes of io.Copy) has not settled yet.
+		limits[2].Limit *= 8
+		limits[4].Limit *= 8
+	}
 	return p.summary(stdout, time.Since(began), done, limits)
 }
 
