@@ -111,6 +111,8 @@ func (sv *serving) attach() (*lane, <-chan struct{}, error) {
 		sv.l.native.attachLane(ln.native)
 		return nil
 	})
+	// Now, not when the first client waits: there may be no descriptor then.
+	sv.l.parking()
 	served := make(chan struct{})
 	if err != nil {
 		close(served)
