@@ -374,11 +374,13 @@ func TestSlowNATSDoesNotHoldUpTheHub(t *testing.T) {
 }
 
 func TestACrowdIsCountedAndNotNamed(t *testing.T) {
-	servers, hosts := sites(t, 2)
+	// Each of them is shown that those after it come, all at once.
+	servers, hosts := sitesWith(t, 2, hub.Config{Queue: 10_000})
+	var last *person
 	for range 300 {
-		servers[1].enter()
+		last = servers[1].enter()
 	}
-	hosts[0].until("the crowd", func([]*hub.Event) bool { return hosts[0].countLocked(hub.Joined, "") >= 300 })
+	hosts[0].wait(hub.Joined, func(e *hub.Event) bool { return e.From == last.Nick() })
 	servers[1].proxy.Cut()
 	hosts[0].told("301 people on another server left: their server is out of reach.", 1)
 	require.Zero(t, hosts[0].count(hub.Left, "host1"))
