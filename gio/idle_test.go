@@ -198,6 +198,19 @@ func TestAnIdleTimeoutLeavesTheDeadlines(t *testing.T) {
 	})
 }
 
+// The limit may pass anywhere on the way to the poller.
+func TestIdleTimeoutWhileAReadRegisters(t *testing.T) {
+	for i := range 2000 {
+		a, b, err := gio.SocketPair()
+		require.NoError(t, err)
+		a.SetIdleTimeout(time.Duration(1+20*i) * time.Nanosecond)
+		_, err = a.Read(make([]byte, 1))
+		requireIdle(t, err)
+		require.NoError(t, a.Close())
+		require.NoError(t, b.Close())
+	}
+}
+
 // Deadlines are set, bytes come and the limit passes, all at once.
 func TestIdleTimeoutsAndDeadlinesAtTheSameTime(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {

@@ -101,7 +101,9 @@ func (s *pollState) close() {
 }
 
 func (p *polled) read(c *conn, w *idleWatch, b []byte) (int, syscall.Errno, error) {
-	p.rd.c, p.rd.idle, p.rd.buf, p.rd.n, p.rd.errno = c, w, b, 0, 0
+	// EAGAIN until it is tried, which a deadline in the past prevents: it waited
+	// before it came here.
+	p.rd.c, p.rd.idle, p.rd.buf, p.rd.n, p.rd.errno = c, w, b, 0, syscall.EAGAIN
 	err := p.raw.Read(p.rd.try)
 	p.rd.c, p.rd.idle, p.rd.buf = nil, nil, nil
 	return p.rd.n, p.rd.errno, err
