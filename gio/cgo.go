@@ -10,6 +10,7 @@ package gio
 #cgo noescape gsv_sockname
 #cgo noescape gsv_peername
 #cgo noescape gsv_lane_take
+#cgo noescape gsv_door_take
 #include <stdlib.h>
 #include "cgo.h"
 */
@@ -45,6 +46,7 @@ const (
 	pauseMaxConns    = C.GSV_PAUSE_MAX_CONNS
 	pauseDescriptors = C.GSV_PAUSE_DESCRIPTORS
 	pauseMaxThreads  = C.GSV_PAUSE_MAX_THREADS
+	pauseRush        = C.GSV_PAUSE_RUSH
 )
 
 // native is the C state of a listener. All methods but those marked otherwise
@@ -147,7 +149,7 @@ func (n native) attachLane(lane nativeLane) { C.gsv_lane_attach(n.st, lane.lane)
 
 func (n native) laneBudget(budget int) { C.gsv_lane_budget(n.st, C.int(budget)) }
 
-// lanePushed is how many connections have gone into lanes so far.
+// lanePushed is how many connections have gone into lanes so far; any thread.
 func (n native) lanePushed() uint64 { return uint64(C.gsv_lane_pushed(n.st)) }
 
 func (l nativeLane) off()   { C.gsv_lane_off(l.lane) }
@@ -157,6 +159,25 @@ func (l nativeLane) unref() { C.gsv_lane_unref(l.lane) }
 func (l nativeLane) take(out []incoming) int {
 	return int(C.gsv_lane_take(l.lane, (*C.gsv_incoming)(&out[0]), C.int(len(out))))
 }
+
+// nativeDoor is a listening socket while Go accepts, see cgo.h.
+type nativeDoor uintptr
+
+// openDoor returns a duplicate of the i-th socket as well, the caller's to close.
+func (n native) openDoor(i int) (d nativeDoor, fd int, err error) {
+	var r C.int
+	p := C.gsv_door_new(n.st, C.int(i), &r)
+	return nativeDoor(uintptr(unsafe.Pointer(p))), int(r), errnoOf(r)
+}
+
+// take fills out with clients and returns how many there were, and why there
+// were no more: 0 when out is full.
+func (d nativeDoor) take(out []incoming) (int, syscall.Errno) {
+	r := uint32(C.gsv_door_take(C.uintptr_t(d), (*C.gsv_incoming)(&out[0]), C.int(len(out))))
+	return int(r & 0xffff), syscall.Errno(r >> 16)
+}
+
+func (d nativeDoor) free() { C.gsv_door_free(C.uintptr_t(d)) }
 
 // dropSource gives up the reference to the source that take hands over.
 func (in *incoming) dropSource() {

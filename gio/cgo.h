@@ -18,6 +18,7 @@ enum {
   GSV_PAUSE_MAX_CONNS = 1 << 2,   /* ServiceConfig.MaxConns */
   GSV_PAUSE_DESCRIPTORS = 1 << 3, /* the process is out of descriptors */
   GSV_PAUSE_MAX_THREADS = 1 << 4, /* every worker of a threaded service is busy */
+  GSV_PAUSE_RUSH = 1 << 5,        /* Go accepts */
 };
 
 /* What Go answers to an emission; reasons to pause are added from bit 8 on. */
@@ -88,7 +89,17 @@ void gsv_lane_attach (gsv_state *st, gsv_lane *lane); /* NULL: detach */
 void gsv_lane_off (gsv_lane *lane);
 int gsv_lane_take (gsv_lane *lane, gsv_incoming *out, int max);
 void gsv_lane_budget (gsv_state *st, int budget); /* -1: no limit */
-uint64_t gsv_lane_pushed (gsv_state *st);
+uint64_t gsv_lane_pushed (gsv_state *st); /* any thread */
+
+/* doors: listening sockets while Go accepts; made on the loop's thread. */
+typedef struct gsv_door gsv_door;
+
+gsv_door *gsv_door_new (gsv_state *st, int i, int *fd); /* fd: a duplicate,
+                                        * the caller's to close, or -errno */
+/* How many clients; and from bit 16 on why there were no more, an errno: a place
+ * of its own for it would be on Go's heap. */
+uint32_t gsv_door_take (uintptr_t door, gsv_incoming *out, int max);
+void gsv_door_free (uintptr_t door);
 
 /* source objects */
 GObject *gsv_source_new (uint64_t id);

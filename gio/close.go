@@ -40,6 +40,7 @@ func (l *listener) closeNative() error {
 		return nil
 	}
 	l.nativeClosed = true
+	l.leaveRush()
 	l.settle()
 	l.mu.Lock()
 	paths, sources := l.paths, l.sources

@@ -27,6 +27,8 @@
 //     class handler ServiceConfig.Incoming. They run on the loop's thread and
 //     must return at once.
 //   - Serve: a goroutine for each connection, closed when the handler returns.
+//     When very many clients come, and only Serve wants them, it accepts them on
+//     goroutines as well, in place of the loop.
 //   - Conns, Accept and NetListener: one after the other, as fast as you ask.
 //
 // A service that nobody would take a client from does not accept: clients wait

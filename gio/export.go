@@ -94,6 +94,14 @@ func gsvGoFull(id C.uint64_t) {
 	}
 }
 
+//export gsvGoRush
+func gsvGoRush(id C.uint64_t) {
+	if l := lookup(uint64(id)); l != nil {
+		l.rushAsked.Store(true)
+		_ = l.loop.Post(l.syncNow) // not inside the emission
+	}
+}
+
 //export gsvGoFinished
 func gsvGoFinished(id C.uint64_t) {
 	if l := lookup(uint64(id)); l != nil {

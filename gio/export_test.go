@@ -20,3 +20,15 @@ func Registered() (listening, values int) {
 	defer sources.mu.Unlock()
 	return listening, values + len(sources.byObject)
 }
+
+// AlwaysRush has the first client of every Serve begin a rush, which does not
+// end for lack of clients; NeverRush has GIO accept whatever comes, and wins.
+func AlwaysRush(on bool) { rushes.always.Store(on) }
+func NeverRush(on bool)  { rushes.never.Store(on) }
+
+// InRush tells whether Serve accepts by itself.
+func (s *SocketService) InRush() bool {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	return s.l.rush != nil
+}

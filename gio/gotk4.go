@@ -50,6 +50,7 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 	w := *cached
 	l.mu.Unlock()
 	if first {
+		l.leaveRush()
 		l.sync() // runs at once on the loop's thread, and takes mu
 	}
 	return w

@@ -225,7 +225,7 @@ func (l *listener) syncNow() {
 	if l.nativeClosed {
 		return
 	}
-	const mine = pauseConsumer | pauseHeld | pauseMaxConns
+	const mine = pauseConsumer | pauseHeld | pauseMaxConns | pauseRush
 	var set uint32
 	l.mu.Lock()
 	if !l.pull.wants() && l.consumers == 0 && !l.foreign.Load() {
@@ -237,8 +237,7 @@ func (l *listener) syncNow() {
 	l.mu.Unlock()
 	l.live.Lock()
 	if l.cfg.MaxConns > 0 {
-		// What is in a lane is open, though not in the books yet.
-		left := l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
+		left := l.connsLeftLocked()
 		l.native.laneBudget(max(left, 0))
 		if left <= 0 {
 			l.paused.Or(pauseMaxConns)
@@ -248,6 +247,11 @@ func (l *listener) syncNow() {
 		}
 	}
 	l.live.Unlock()
+	if set != 0 {
+		l.leaveRush()
+	} else if l.rushNow() {
+		set = pauseRush
+	}
 	l.native.pause(set, mine&^set)
 	if l.paused.Load()&pauseDescriptors != 0 {
 		l.native.checkDescriptors()

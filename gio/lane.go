@@ -55,6 +55,10 @@ func (ln *lane) start(sv *serving) {
 	for i := range ln.n {
 		sv.start(ln.conn(sv.l, i, true))
 	}
+	if rushes.always.Load() {
+		sv.l.rushAsked.Store(true)
+		sv.l.sync()
+	}
 }
 
 // conn makes the Go side of the i-th connection of the batch.

@@ -68,6 +68,7 @@ type listener struct {
 	consumers   int // handlers that may take a client
 	nextHandle  SignalHandle
 	pull        pull
+	rush        *rush    // while Serve accepts by itself
 	served      *serving // the Serve that Close or Shutdown ended: its handlers may go on
 	binding     net.Addr // of the add under way
 	wrapper     *gotkgio.SocketListener
@@ -95,6 +96,8 @@ type listener struct {
 
 	lot     atomic.Pointer[parkingLot] // made when first needed
 	lotGone bool                       // under mu: Close has ended it
+
+	rushAsked atomic.Bool // so many clients have come that there should be a rush
 
 	syncing  atomic.Bool   // a syncNow is posted and has not begun
 	ending   atomic.Bool   // Close has been called
@@ -277,7 +280,9 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (added, erro
 	if l.tls != nil && l.tls.err != nil {
 		return nil, l.tls.err
 	}
+	l.leaveRush()
 	new, err := f()
+	l.sync()
 	if err != nil {
 		return nil, err
 	}

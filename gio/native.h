@@ -6,6 +6,7 @@
 #define G_LOG_DOMAIN "glibserve"
 #include "cgo.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -65,10 +66,13 @@ struct gsv_state {
 
   gsv_lane *lane;  /* one reference, or NULL */
   int lane_budget; /* how many more it may get, -1: any number */
-  uint64_t lane_pushed;
+  uint64_t lane_pushed; /* atomic */
+  int rush;             /* pushed since rush_since */
+  gint64 rush_since;
   const gsv_incoming *swept; /* what the sweep knows of the client it emits */
 
   gint64 fds_seen; /* when descriptors were last looked at, and found plenty */
+  rlim_t fd_limit; /* a descriptor from here on was one of the last then; 0: none */
 
   GSource *guard, *settle, *sentinel, *fd_timer;
   unsigned fd_wait; /* ms until the next look for a free descriptor */
@@ -101,6 +105,8 @@ void gsv_bound (gsv_state *st, GSocket *socket);
 void gsv_listened (gsv_state *st, GSocket *socket);
 void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);
+int gsv_accept_one (int fd, int sock, gsv_incoming *in);
+uint64_t gsv_source_id (GObject *source);
 gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
                         GObject *source);
 int gsv_deliver (gsv_state *st, uint64_t handler,

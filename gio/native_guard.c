@@ -27,9 +27,11 @@ low (gsv_state *st, int margin)
   if (fd < 0)
     return TRUE;
   close (fd);
+  st->fd_limit = 0;
   if (getrlimit (RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY)
     return FALSE;
   unit = MIN (32, lim.rlim_cur / 16);
+  st->fd_limit = lim.rlim_cur - unit;
   return (rlim_t) fd + margin * unit >= lim.rlim_cur;
 }
 

@@ -65,7 +65,24 @@ gsv_lane_budget (gsv_state *st, int budget)
 uint64_t
 gsv_lane_pushed (gsv_state *st)
 {
-  return st->lane_pushed;
+  return __atomic_load_n (&st->lane_pushed, __ATOMIC_ACQUIRE);
+}
+
+/* A rush: so many clients in so little time that Go had better accept. */
+enum { RUSH = 64, RUSH_US = 64000 };
+
+static void
+look_for_rush (gsv_state *st)
+{
+  gint64 now;
+
+  if (++st->rush < RUSH)
+    return;
+  now = g_get_monotonic_time ();
+  if (now - st->rush_since < RUSH_US)
+    gsvGoRush (st->id);
+  st->rush = 0;
+  st->rush_since = now;
 }
 
 gboolean
@@ -98,7 +115,8 @@ gsv_lane_push (gsv_state *st, GSocketConnection *connection, GObject *source)
   g_mutex_unlock (&lane->lock);
   if (on)
     {
-      st->lane_pushed++;
+      __atomic_add_fetch (&st->lane_pushed, 1, __ATOMIC_RELEASE);
+      look_for_rush (st);
       if (st->lane_budget > 0 && --st->lane_budget == 0)
         {
           gsv_pause (st, GSV_PAUSE_MAX_CONNS, 0);

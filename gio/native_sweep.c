@@ -7,6 +7,7 @@
 #include "_cgo_export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,40 +67,60 @@ gsv_after_decline (gsv_state *st)
  * way through the main loop. */
 enum { SWEEP_MAX = 32, SWEEP_TURN = 4, SWEEP_US = 2000 };
 
+/* accept_one answers 1 for a client, 0 for one that was gone, or -errno. It fills
+ * in all but the source, with one reference to the connection. */
+int
+gsv_accept_one (int fd, int sock, gsv_incoming *in)
+{
+  socklen_t len = sizeof in->peer;
+  int client = accept4 (fd, (struct sockaddr *) in->peer, &len,
+                        SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+  if (client < 0)
+    return -errno;
+  in->socket = g_socket_new_from_fd (client, NULL);
+  if (in->socket == NULL)
+    return 0; /* it has closed the descriptor */
+  in->connection = g_socket_connection_factory_create_connection (in->socket);
+  g_object_unref (in->socket); /* the connection's */
+  in->fd = client;
+  in->sock = sock;
+  in->peer_len = len <= sizeof in->peer ? (int) len : -1;
+  return 1;
+}
+
+/* Where GIO keeps what was given with the address. */
+static GObject *
+source_of (gsv_sock *s)
+{
+  static GQuark quark;
+
+  if (quark == 0)
+    quark = g_quark_from_static_string ("g-socket-listener-source");
+  return g_object_get_qdata (G_OBJECT (s->socket), quark);
+}
+
 /* sweep_one accepts from the i-th socket; FALSE when nothing is left there. */
 static gboolean
-sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
+sweep_one (gsv_state *st, unsigned i, guint signal)
 {
   gsv_sock *s = st->socks->pdata[i];
-  GObject *source = g_object_get_qdata (G_OBJECT (s->socket), source_quark);
-  GSocket *socket;
+  GObject *source = source_of (s);
   gsv_incoming in;
-  GError *error = NULL;
   gboolean handled = FALSE;
-  socklen_t len = sizeof in.peer;
-  int fd = accept4 (s->fd, (struct sockaddr *) in.peer, &len,
-                    SOCK_CLOEXEC | SOCK_NONBLOCK);
+  int r = gsv_accept_one (s->fd, (int) i, &in);
 
-  if (fd < 0)
+  if (r < 0)
     {
-      if (errno == EAGAIN || errno == EINTR)
+      if (r == -EAGAIN || r == -EINTR)
         return FALSE;
-      st->accept_errno = errno;
-      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM
-          || errno == ENOBUFS)
+      st->accept_errno = -r;
+      if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS)
         gsv_pause (st, GSV_PAUSE_DESCRIPTORS, 0);
       return FALSE;
     }
-  socket = g_socket_new_from_fd (fd, &error);
-  if (socket == NULL)
-    {
-      g_clear_error (&error); /* the GSocket has closed fd */
-      return TRUE;
-    }
-  in.connection = g_socket_connection_factory_create_connection (socket);
-  g_object_unref (socket);
-  in.sock = (int) i;
-  in.peer_len = len <= sizeof in.peer ? (int) len : -1;
+  if (r == 0)
+    return TRUE;
   if (source != NULL)
     g_object_ref (source);
   st->swept = &in;
@@ -108,6 +129,13 @@ sweep_one (gsv_state *st, unsigned i, guint signal, GQuark source_quark)
   if (source != NULL)
     g_object_unref (source);
   g_object_unref (in.connection);
+  /* The guard may have seen a gap below, which this sweep has filled. */
+  if (st->fd_limit > 0 && (rlim_t) in.fd >= st->fd_limit)
+    {
+      st->accept_errno = EMFILE;
+      gsv_pause (st, GSV_PAUSE_DESCRIPTORS, 0);
+      return FALSE;
+    }
   return TRUE;
 }
 
@@ -117,7 +145,7 @@ may_sweep (gsv_state *st, gint64 end)
 {
   unsigned pauses = st->pauses;
 
-  if (st->probing)
+  if (st->probing && st->accept_errno == 0)
     pauses &= ~GSV_PAUSE_DESCRIPTORS;
   return !st->closed && st->wish && pauses == 0
          && g_get_monotonic_time () < end;
@@ -127,17 +155,13 @@ void
 gsv_sweep (gsv_state *st)
 {
   static guint signal;
-  static GQuark source_quark;
   gint64 end;
   int n = 0;
 
   if (st->sweeping || st->closed)
     return;
   if (signal == 0)
-    {
-      signal = g_signal_lookup ("incoming", G_TYPE_SOCKET_SERVICE);
-      source_quark = g_quark_from_static_string ("g-socket-listener-source");
-    }
+    signal = g_signal_lookup ("incoming", G_TYPE_SOCKET_SERVICE);
   st->sweeping = TRUE;
   end = g_get_monotonic_time () + SWEEP_US;
   while (n < SWEEP_MAX && may_sweep (st, end))
@@ -173,7 +197,7 @@ gsv_sweep (gsv_state *st)
                   st->next = k + (turn > 0);
                   goto out;
                 }
-              if (!sweep_one (st, k, signal, source_quark))
+              if (!sweep_one (st, k, signal))
                 break;
               n++;
             }
@@ -184,4 +208,61 @@ gsv_sweep (gsv_state *st)
     }
 out:
   st->sweeping = FALSE;
+}
+
+/* Doors: the same without the loop, while nobody could see an emission. */
+struct gsv_door {
+  int fd; /* Go's */
+  int sock;
+  GObject *source; /* one reference, or NULL */
+  uint64_t source_id;
+};
+
+gsv_door *
+gsv_door_new (gsv_state *st, int i, int *fd)
+{
+  gsv_door *door;
+
+  *fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 0);
+  if (*fd < 0)
+    {
+      *fd = -errno;
+      return NULL;
+    }
+  door = g_new0 (gsv_door, 1);
+  door->fd = *fd;
+  door->sock = i;
+  door->source = source_of (st->socks->pdata[i]);
+  if (door->source != NULL)
+    g_object_ref (door->source);
+  door->source_id = gsv_source_id (door->source);
+  return door;
+}
+
+void
+gsv_door_free (uintptr_t number)
+{
+  gsv_door *door = (gsv_door *) number;
+
+  if (door->source != NULL)
+    g_object_unref (door->source);
+  g_free (door);
+}
+
+uint32_t
+gsv_door_take (uintptr_t number, gsv_incoming *out, int max)
+{
+  const gsv_door *door = (const gsv_door *) number;
+  uint32_t n = 0;
+
+  while (n < (uint32_t) max)
+    {
+      int r = gsv_accept_one (door->fd, door->sock, &out[n]);
+      if (r < 0)
+        return n | (uint32_t) -r << 16;
+      out[n].source = door->source;
+      out[n].source_id = door->source_id;
+      n += r;
+    }
+  return n;
 }

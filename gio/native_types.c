@@ -43,6 +43,14 @@ gsv_source_new (uint64_t id)
   return G_OBJECT (s);
 }
 
+uint64_t
+gsv_source_id (GObject *source)
+{
+  if (source == NULL || G_OBJECT_TYPE (source) != glibserve_source_get_type ())
+    return 0;
+  return ((GlibserveSource *) source)->id;
+}
+
 void
 gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
           GObject *source)
@@ -51,9 +59,7 @@ gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
 
   in->connection = connection;
   in->source = source;
-  in->source_id = 0;
-  if (source != NULL && G_OBJECT_TYPE (source) == glibserve_source_get_type ())
-    in->source_id = ((GlibserveSource *) source)->id;
+  in->source_id = gsv_source_id (source);
   in->socket = g_socket_connection_get_socket (connection);
   in->fd = g_socket_get_fd (in->socket);
   if (swept != NULL && swept->connection == connection)

@@ -27,6 +27,8 @@ type serving struct {
 	cancel context.CancelCauseFunc
 	over   chan struct{} // no further handler begins
 
+	leaving bool // Serve is about to return; under listener.mu
+
 	mu    sync.Mutex // protects what follows
 	idle  []chan *SocketConnection
 	ended bool
@@ -41,6 +43,12 @@ type serving struct {
 // again, and the handlers' contexts are cancelled. After Close or Shutdown it
 // returns ErrServiceClosed; Shutdown cancels the handlers' contexts only when
 // its own ends first. It does not wait for the handlers; Shutdown does.
+//
+// GIO accepts on the loop's thread. While clients come by the thousand a second,
+// Serve does so itself, on goroutines, which costs a quarter less; GIO has its
+// turn again when they become few. It is only done where nobody could tell: with
+// no handler of "incoming" connected, no ServiceConfig.Incoming, and Gotk4 never
+// called.
 //
 // One Serve at a time, and not beside Conns or Accept.
 func (s *SocketService) Serve(ctx context.Context, h Handler) error {
@@ -131,6 +139,10 @@ func (sv *serving) attach() (*lane, <-chan struct{}, error) {
 func (sv *serving) end(ln *lane, served <-chan struct{}) {
 	l := sv.l
 	var rest []*SocketConnection
+	l.mu.Lock()
+	sv.leaving = true // and no rush begins any more
+	l.mu.Unlock()
+	l.leaveRush()
 	if ln != nil {
 		ln.off(served)
 	}

@@ -125,7 +125,9 @@ func (s *SocketService) SetActive(active bool) {
 		if l.nativeClosed || l.wish.Swap(active) == active {
 			return nil
 		}
+		l.leaveRush()
 		l.native.setWish(active)
+		l.sync()
 		l.emitActive(active)
 		return nil
 	})

@@ -63,6 +63,9 @@ func (l *listener) connect(signal string, fn any, at place) SignalHandle {
 	l.handlers[id] = h
 	l.consumers += takes(fn)
 	l.mu.Unlock()
+	if takes(fn) > 0 {
+		l.leaveRush()
+	}
 	if signal != "" {
 		// The native state is alive: it goes on the loop's thread, and only
 		// there, after socksClosed.

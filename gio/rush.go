@@ -1,0 +1,298 @@
+package gio
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// rush is how Serve takes many clients in little time: its own goroutines
+// accept, beside GIO, which the library pauses meanwhile. The loop's thread would
+// have to be woken for each client, and Go's threads from there a second time:
+// a third of what a short connection costs.
+//
+// It is the same to everybody but the processor. There is a rush only while
+// nobody could see an emission of "incoming": no handler is connected, the class
+// handler is not overridden, and nobody has asked for the GObject. What is
+// accepted is made a GSocketConnection as GIO does it. Whoever is about to
+// change any of that, to stop, to close or to add an address ends the rush
+// first, and it ends by itself when clients become few.
+type rush struct {
+	l     *listener
+	sv    *serving
+	doors []*door
+	once  sync.Once
+	timer *time.Timer // protected by mu
+
+	mu    sync.Mutex // held while accepting, until the handlers are started
+	over  bool       // nobody accepts any more
+	n     int        // accepted since the last look
+	limit int        // a descriptor above it is one of the last
+}
+
+// door is one listening socket in a rush.
+type door struct {
+	r      *rush
+	native nativeDoor
+	file   *os.File // a duplicate of the socket, in Go's poller
+	raw    syscall.RawConn
+	batch  [rushBatch]incoming
+	failed int  // in a row
+	over   bool // serve is to end
+}
+
+const (
+	rushBatch = 8 // clients, after which other doors may have a turn
+
+	// rushTime is how often a rush looks whether it still is one: fewer than
+	// rushFew clients in that time are GIO's again. C begins one at four times
+	// their rate, see gsv_lane_push.
+	rushTime = 250 * time.Millisecond
+	rushFew  = 64
+
+	// rushDescriptors is how many descriptors it leaves to others, at least.
+	rushDescriptors = 32
+)
+
+// rushes is for tests, which have the first client begin a rush, or nobody.
+var rushes struct{ always, never atomic.Bool }
+
+// mayRush tells whether there is nothing against one and nobody would notice.
+// The caller holds mu.
+func (l *listener) mayRush() bool {
+	return l.kind == kindService && l.pull.serve != nil && !l.pull.serve.leaving && l.consumers == 0 &&
+		!l.foreign.Load() && l.wish.Load() && l.paused.Load() == 0 && !l.socksClosed && !rushes.never.Load()
+}
+
+// rushNow begins a rush if there is to be one, on the loop's thread, and tells
+// whether there is.
+func (l *listener) rushNow() bool {
+	asked := l.rushAsked.Swap(false)
+	l.mu.Lock()
+	r, sv := l.rush, l.pull.serve
+	may := l.mayRush()
+	l.mu.Unlock()
+	if r != nil {
+		if may {
+			return true // or it has just ended, and tells soon
+		}
+		r.leave()
+		return false
+	}
+	if !may || !asked {
+		return false
+	}
+	r = &rush{l: l, sv: sv}
+	r.look()
+	for i := range l.native.sockCount() {
+		d, err := r.open(i)
+		if err != nil {
+			r.leave()
+			return false
+		}
+		r.doors = append(r.doors, d)
+	}
+	if len(r.doors) == 0 {
+		r.leave()
+		return false
+	}
+	l.mu.Lock()
+	if may = l.mayRush() && l.pull.serve == sv; may {
+		l.rush = r
+	}
+	l.mu.Unlock()
+	if !may {
+		r.leave()
+		return false
+	}
+	for _, d := range r.doors {
+		go d.serve()
+	}
+	return true
+}
+
+func (r *rush) open(i int) (*door, error) {
+	nd, fd, err := r.l.native.openDoor(i)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "listening socket")
+	// NewFile swallows the poller's refusal: clients would wait for ever.
+	err = f.SetDeadline(time.Time{})
+	if err == nil {
+		d := &door{r: r, native: nd, file: f}
+		if d.raw, err = f.SyscallConn(); err == nil {
+			return d, nil
+		}
+	}
+	_ = f.Close()
+	nd.free()
+	return nil, err
+}
+
+// serve accepts until the rush is over.
+func (d *door) serve() {
+	take := d.take // once: as an argument it would be made for each turn
+	for !d.over && d.raw.Read(take) == nil {
+	}
+}
+
+// take accepts what waits. It answers false to wait for more: the poller is
+// edge-triggered, so only once there is nothing.
+func (d *door) take(uintptr) bool {
+	for {
+		more, over := d.some()
+		if d.over = over; over || !more {
+			return over
+		}
+	}
+}
+
+// some accepts one batch and starts the handlers. There may be more, or the
+// rush is over.
+func (d *door) some() (more, over bool) {
+	r := d.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return false, true
+	}
+	left := r.l.connsLeft()
+	if left <= 0 {
+		r.full(pauseMaxConns)
+		return false, true
+	}
+	n, errno := d.native.take(d.batch[:min(left, rushBatch)])
+	for i := range n {
+		in := &d.batch[i]
+		sc := newConn(r.l, in)
+		r.l.track(sc.c, true)
+		r.sv.start(sc)
+		if in.descriptor() > r.limit {
+			errno = syscall.EMFILE // not yet, but soon
+		}
+	}
+	r.n += n
+	if n > 0 {
+		d.failed = 0
+	}
+	switch errno {
+	case syscall.EAGAIN:
+		return false, false
+	case 0:
+		return true, false
+	case syscall.EINTR, syscall.ECONNABORTED:
+		if d.failed++; d.failed < rushBatch {
+			return true, false
+		}
+		r.full(0)
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
+		r.full(pauseDescriptors)
+	default:
+		r.full(0) // GIO shall see what it is
+	}
+	return false, true
+}
+
+// full ends the rush with a reason why nobody is to accept for a while. The
+// caller holds mu.
+func (r *rush) full(pause uint32) {
+	r.over = true
+	l := r.l
+	if pause == pauseMaxConns {
+		l.paused.Or(pauseMaxConns) // whoever closes a connection looks again
+	}
+	go func() {
+		r.leave()
+		_ = l.loop.Invoke(func() {
+			if l.nativeClosed {
+				return
+			}
+			if pause == pauseDescriptors {
+				l.native.pause(pauseDescriptors, 0)
+			}
+			l.syncNow()
+		})
+	}()
+}
+
+// look is called now and then: it ends a rush that is none any more.
+func (r *rush) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return
+	}
+	few := r.timer != nil && r.n < rushFew && !rushes.always.Load()
+	r.n = 0
+	r.limit = descriptorLimit()
+	switch {
+	case few:
+		r.full(0)
+	case r.timer == nil:
+		r.timer = time.AfterFunc(rushTime, r.look)
+	default:
+		r.timer.Reset(rushTime)
+	}
+}
+
+// descriptorLimit is the highest descriptor that leaves some to others; it is
+// what the guard in C thinks as well.
+func descriptorLimit() int {
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return int(lim.Cur) - int(min(rushDescriptors, lim.Cur/16)) - 1
+}
+
+// leave ends the rush: when it returns, nobody accepts, and the duplicates of
+// the listening sockets are closed. What was accepted has its handler. It is for
+// any goroutine, but not from inside take.
+func (r *rush) leave() {
+	r.once.Do(func() {
+		r.mu.Lock()
+		r.over = true
+		r.timer.Stop()
+		r.mu.Unlock()
+		for _, d := range r.doors {
+			_ = d.file.Close() // waits until take has returned
+			d.native.free()
+		}
+		r.l.mu.Lock()
+		if r.l.rush == r {
+			r.l.rush = nil
+		}
+		r.l.mu.Unlock()
+	})
+}
+
+// leaveRush ends the rush if there is one, before something happens that it
+// must not be in the way of. The caller has seen to it that no other begins, or
+// is on the loop's thread. GIO accepts again after the next sync.
+func (l *listener) leaveRush() {
+	l.mu.Lock()
+	r := l.rush
+	l.mu.Unlock()
+	if r != nil {
+		r.leave()
+	}
+}
+
+// connsLeft is how many connections may still be accepted: what is in a lane is
+// open, though not in the books yet.
+func (l *listener) connsLeft() int {
+	if l.cfg.MaxConns <= 0 {
+		return rushBatch
+	}
+	l.live.Lock()
+	defer l.live.Unlock()
+	return l.connsLeftLocked()
+}
+
+// connsLeftLocked is for services with a limit; the caller holds live.
+func (l *listener) connsLeftLocked() int {
+	return l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
+}

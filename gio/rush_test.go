@@ -1,0 +1,334 @@
+package gio_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio"
+)
+
+func neverRush(t *testing.T) {
+	t.Helper()
+	gio.NeverRush(true)
+	t.Cleanup(func() { gio.NeverRush(false) })
+}
+
+// rushing is serve in a rush that does not end for lack of clients.
+func rushing(t *testing.T, svc *gio.SocketService, addr net.Addr, f gio.HandlerFunc) <-chan error {
+	t.Helper()
+	alwaysRush(t)
+	errc := serve(t, svc, f)
+	requireRush(t, svc, addr)
+	return errc
+}
+
+func alwaysRush(t *testing.T) {
+	t.Helper()
+	if os.Getenv(rushVariable) != "always" {
+		gio.AlwaysRush(true)
+		t.Cleanup(func() { gio.AlwaysRush(false) })
+	}
+}
+
+// requireRush has a client begin one.
+func requireRush(t *testing.T, svc *gio.SocketService, addr net.Addr) {
+	t.Helper()
+	if os.Getenv(rushVariable) == "never" {
+		t.Skip("no rushes: " + rushVariable)
+	}
+	c, err := net.Dial(addr.Network(), addr.String())
+	require.NoError(t, err)
+	defer c.Close()
+	require.Eventually(t, svc.InRush, patience, time.Millisecond)
+}
+
+func TestManyClientsAreARushAndFewAreNone(t *testing.T) {
+	if os.Getenv(rushVariable) != "" {
+		t.Skip("rushes are as " + rushVariable + " says")
+	}
+	svc, addr := newService(t, nil)
+	serve(t, svc, echo)
+	for range 3 {
+		say(t, dial(t, addr), "few")
+		require.False(t, svc.InRush())
+		require.Eventually(t, func() bool {
+			rounds(t, addr, 500, 8)
+			return svc.InRush()
+		}, patience, time.Millisecond)
+		rounds(t, addr, 500, 8)
+		require.Eventually(t, func() bool { return !svc.InRush() }, patience, time.Millisecond)
+	}
+	require.True(t, svc.IsActive())
+}
+
+// A connection is the same, however it was accepted.
+func TestConnectionsOfARush(t *testing.T) {
+	alwaysRush(t)
+	svc := gio.NewSocketService(nil)
+	defer svc.Close()
+	type sourced struct {
+		conn   *gio.SocketConnection
+		source any
+	}
+	served := make(chan sourced, 16)
+	var addrs []net.Addr
+	want := map[string]any{}
+	for i, network := range []string{"tcp", "unix", "unix"} {
+		var addr net.Addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+		if network == "unix" {
+			name := []string{filepath.Join(t.TempDir(), "s"), abstract(t)}[i-1]
+			addr = &net.UnixAddr{Name: name, Net: "unix"}
+		}
+		source := &struct{ n int }{i}
+		got, err := svc.AddAddress(addr, source)
+		require.NoError(t, err)
+		addrs = append(addrs, got)
+		want[got.String()] = source
+	}
+	go func() {
+		_ = svc.Serve(context.Background(), gio.HandlerFunc(func(ctx context.Context, c *gio.SocketConnection) {
+			served <- sourced{c, c.Source()}
+			echo(ctx, c)
+		}))
+	}()
+	requireRush(t, svc, addrs[0])
+	receive(t, served)
+	for range 3 {
+		for _, addr := range addrs {
+			peer := dial(t, addr)
+			say(t, peer, "in a rush")
+			got := receive(t, served)
+			require.Same(t, want[addr.String()], got.source)
+			require.Equal(t, addr.String(), got.conn.LocalAddr().String())
+			require.Equal(t, peer.LocalAddr().String() == "", got.conn.RemoteAddr().String() == "")
+			if addr.Network() == "tcp" {
+				require.Equal(t, peer.LocalAddr().String(), got.conn.RemoteAddr().String())
+				require.Equal(t, 1, option(t, got.conn, syscall.IPPROTO_TCP, syscall.TCP_NODELAY))
+			}
+			require.NoError(t, peer.Close())
+		}
+		require.True(t, svc.InRush())
+	}
+}
+
+// Whoever could see an emission has it from the moment that the call returns.
+func TestARushEndsForThoseWhoWouldSeeIt(t *testing.T) {
+	t.Run("ConnectIncoming", func(t *testing.T) {
+		svc, addr := newService(t, nil)
+		rushing(t, svc, addr, echo)
+		for range 20 {
+			seen := make(chan struct{}, 1)
+			h := svc.ConnectIncoming(func(*gio.SocketConnection, any) bool {
+				seen <- struct{}{}
+				return false
+			})
+			require.False(t, svc.InRush())
+			say(t, dial(t, addr), "seen, and served")
+			receive(t, seen)
+			svc.Disconnect(h)
+			requireRush(t, svc, addr)
+		}
+	})
+	t.Run("Gotk4", func(t *testing.T) {
+		svc, addr := newService(t, nil)
+		rushing(t, svc, addr, echo)
+		active := false
+		require.NoError(t, svc.Loop().Call(context.Background(), func() error {
+			active = svc.Gotk4().IsActive()
+			return nil
+		}))
+		require.True(t, active)
+		require.False(t, svc.InRush())
+		say(t, dial(t, addr), "by GIO")
+		rounds(t, addr, 500, 8)
+		require.False(t, svc.InRush())
+	})
+	t.Run("AddAddress", func(t *testing.T) {
+		svc, addr := newService(t, nil)
+		rushing(t, svc, addr, echo)
+		for range 20 {
+			more, err := svc.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			say(t, dial(t, more), "new")
+			say(t, dial(t, addr), "old")
+			requireRush(t, svc, more)
+		}
+	})
+}
+
+// When Stop returns nobody accepts, and nobody is lost.
+func TestStopInARush(t *testing.T) {
+	svc, addr := newService(t, nil)
+	var n atomic.Int64
+	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+		n.Add(1)
+		echo(ctx, c)
+	})
+	underFire(t, svc, addr, func() {
+		for range 200 {
+			svc.Stop()
+			require.False(t, svc.InRush())
+			require.False(t, svc.IsActive())
+			svc.Start()
+			_ = eventually(svc.InRush)
+		}
+	})
+	svc.Stop()
+	gio.WaitForHandlers(t, svc, 0)
+	before := n.Load()
+	waiting := dial(t, addr)
+	time.Sleep(20 * time.Millisecond) // in which nothing may happen
+	require.Equal(t, before, n.Load())
+	svc.Start()
+	say(t, waiting, "served after all")
+}
+
+func TestMaxConnsInARush(t *testing.T) {
+	const limit = 5
+	svc, addr := newService(t, &gio.ServiceConfig{MaxConns: limit})
+	var now, most atomic.Int64
+	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+		n := now.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		echo(ctx, c)
+		now.Add(-1) // before it is closed, which lets the next one in
+	})
+	rounds(t, addr, 3000, 4*limit)
+	require.LessOrEqual(t, most.Load(), int64(limit))
+	require.Positive(t, most.Load())
+	say(t, dial(t, addr), "one more")
+}
+
+// The duplicates of the listening sockets are gone when Close returns: nobody
+// can connect, and the port is free.
+func TestCloseInARush(t *testing.T) {
+	for range 20 {
+		svc, addr := newService(t, nil)
+		errc := rushing(t, svc, addr, echo)
+		peer := dial(t, addr)
+		say(t, peer, "in")
+		require.NoError(t, svc.Close())
+		_, err := net.Dial(addr.Network(), addr.String())
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		requireEnd(t, peer)
+		require.ErrorIs(t, receive(t, errc), gio.ErrServiceClosed)
+	}
+}
+
+// Serve after Serve: no client is lost in between.
+func TestServeEndsInARush(t *testing.T) {
+	svc, addr := newService(t, nil)
+	rushingUntil := func(f gio.HandlerFunc) context.CancelFunc {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- svc.Serve(ctx, f) }()
+		return func() {
+			cancel()
+			require.ErrorIs(t, receive(t, ended), context.Canceled)
+			require.False(t, svc.InRush())
+		}
+	}
+	alwaysRush(t)
+	stop := make(chan struct{})
+	lost := hammer(t, addr, 4, stop)
+	for range 50 {
+		end := rushingUntil(echo)
+		_ = eventually(svc.InRush)
+		end()
+	}
+	serve(t, svc, echo)
+	close(stop)
+	served, missed := lost()
+	require.Zero(t, missed)
+	require.Positive(t, served)
+}
+
+// What was accepted in a rush is served to its end.
+func TestShutdownInARush(t *testing.T) {
+	svc, addr := newService(t, nil)
+	release := make(chan struct{})
+	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+		b := make([]byte, 1)
+		if _, err := c.Read(b); err == nil {
+			<-release
+			_, _ = c.Write(b)
+		}
+	})
+	var peers []net.Conn
+	for range 50 {
+		peers = append(peers, dial(t, addr))
+		_, err := peers[len(peers)-1].Write([]byte("x"))
+		require.NoError(t, err)
+	}
+	gio.WaitForHandlers(t, svc, len(peers))
+	done := make(chan error, 1)
+	go func() { done <- svc.Shutdown(context.Background()) }()
+	require.True(t, eventually(func() bool { return !svc.InRush() }))
+	close(release)
+	for _, peer := range peers {
+		_, err := peer.Read(make([]byte, 1))
+		require.NoError(t, err)
+	}
+	require.NoError(t, receive(t, done))
+}
+
+func TestOutOfDescriptorsInARush(t *testing.T) {
+	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	rushing(t, svc, addr, echo)
+	kept := dial(t, addr)
+	say(t, kept, "in before")
+	gio.WaitForHandlers(t, svc, 1)
+	limitDescriptors(t, 512)
+	var socks [8]int
+	for i := range socks {
+		socks[i] = rawSocket(t)
+	}
+	free := takeAllDescriptors(t)
+	for _, s := range socks {
+		rawConnect(t, s, addr)
+	}
+	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors != 0 }))
+	require.False(t, svc.InRush())
+	before := cpuTime(t)
+	const interval = 300 * time.Millisecond
+	time.Sleep(interval) // what is measured, not a wait
+	require.Less(t, cpuTime(t)-before, interval/2)
+	say(t, kept, "goes on")
+	free()
+	for _, s := range socks {
+		rawSay(t, s, "served")
+	}
+	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors == 0 }))
+}
+
+// A rush ends before all descriptors are taken, as GIO's accepting does.
+func TestARushLeavesDescriptorsToOthers(t *testing.T) {
+	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	limitDescriptors(t, 512)
+	rushing(t, svc, addr, echo)
+	var socks []int
+	for range 250 {
+		socks = append(socks, rawSocket(t))
+	}
+	for _, s := range socks {
+		rawConnect(t, s, addr)
+	}
+	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors != 0 }))
+	f, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	for _, s := range socks {
+		require.NoError(t, syscall.Shutdown(s, syscall.SHUT_WR))
+	}
+	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors == 0 }))
+	say(t, dial(t, addr), "again")
+}
