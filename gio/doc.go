@@ -27,12 +27,16 @@
 //     class handler ServiceConfig.Incoming. They run on the loop's thread and
 //     must return at once.
 //   - Serve: a goroutine for each connection, closed when the handler returns.
-//     When very many clients come, and only Serve wants them, it accepts them on
-//     goroutines as well, in place of the loop.
 //   - Conns, Accept and NetListener: one after the other, as fast as you ask.
 //
 // A service that nobody would take a client from does not accept: clients wait
 // in the kernel until there is a handler.
+//
+// GIO accepts, on the loop's thread. While clients come by the thousand a second
+// for Serve, Conns, Accept or NetListener, goroutines of the library do, which
+// costs a quarter less; GIO has its turn again when they become few. It is only
+// done where nobody could tell: with no handler of "incoming" connected, no
+// ServiceConfig.Incoming, and Gotk4 of the service never called.
 //
 // # Which thread am I on
 //

@@ -21,10 +21,16 @@ func Registered() (listening, values int) {
 	return listening, values + len(sources.byObject)
 }
 
-// AlwaysRush has the first client of every Serve begin a rush, which does not
-// end for lack of clients; NeverRush has GIO accept whatever comes, and wins.
-func AlwaysRush(on bool) { rushes.always.Store(on) }
-func NeverRush(on bool)  { rushes.never.Store(on) }
+// Rushes has the first client of every service begin a rush, which does not end
+// for lack of clients (always), or has GIO accept whatever comes (never). It
+// returns what undoes that.
+func Rushes(always, never bool) (undo func()) {
+	a, n := rushes.always.Swap(always), rushes.never.Swap(never)
+	return func() {
+		rushes.always.Store(a)
+		rushes.never.Store(n)
+	}
+}
 
 // InRush tells whether Serve accepts by itself.
 func (s *SocketService) InRush() bool {

@@ -28,6 +28,9 @@ func (l *listener) incoming(id uint64, in *incoming) int {
 		if sc == nil {
 			sc, result = newConn(l, in), resultKept
 		}
+		if to.serve == nil {
+			l.lookForRush()
+		}
 		return result | resultHandled | l.deliver(to, sc)
 	}
 	if sc != nil {
@@ -233,6 +236,9 @@ func (l *listener) syncNow() {
 	}
 	if len(l.pull.held) > 0 {
 		set |= pauseHeld
+	}
+	if set != 0 && l.rush != nil {
+		l.rush.stale = true // who asks from now on asks the loop
 	}
 	l.mu.Unlock()
 	l.live.Lock()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
@@ -91,6 +92,9 @@ type listener struct {
 	emitting     *SocketConnection
 	emittingPtr  unsafe.Pointer
 	nativeClosed bool
+
+	given      int       // clients to who asked, since givenSince; the loop's thread only
+	givenSince time.Time // see lookForRush
 
 	runs sync.Map // *GSocketConnection -> *running, while "run" is emitted
 

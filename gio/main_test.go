@@ -22,8 +22,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// rushVariable has all tests run with Serve accepting by itself from the second
-// client on ("always"), or with GIO accepting whatever comes ("never").
+// rushVariable has all tests run with goroutines accepting from the second client
+// on ("always"), or with GIO accepting whatever comes ("never").
 const rushVariable = "GLIBSERVE_TEST_RUSH"
 
 // TestMain wants everything back at the end of the suite that a test took:
@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	gio.CountConnections()
 	switch mode := os.Getenv(rushVariable); mode {
 	case "always":
-		gio.AlwaysRush(true)
+		gio.Rushes(true, false)
 	case "never":
-		gio.NeverRush(true)
+		gio.Rushes(false, true)
 	case "":
 	default:
 		fmt.Fprintf(os.Stderr, "%s is %q: always and never are what it can be\n", rushVariable, mode)

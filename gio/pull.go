@@ -166,7 +166,15 @@ func (l *listener) next(ctx context.Context) (*SocketConnection, error) {
 // ask gets the accepting side to work.
 func (l *listener) ask() error {
 	if l.kind != kindListener {
-		l.sync()
+		l.mu.Lock()
+		r := l.rush
+		stale := r != nil && r.stale
+		l.mu.Unlock()
+		if r != nil && !stale {
+			r.ask() // should it end meanwhile, a sync follows
+		} else {
+			l.sync()
+		}
 		return nil
 	}
 	return l.loop.Invoke(func() {

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// rush is how Serve takes many clients in little time: its own goroutines
-// accept, beside GIO, which the library pauses meanwhile. The loop's thread would
-// have to be woken for each client, and Go's threads from there a second time:
-// a third of what a short connection costs.
+// rush is how a service takes many clients in little time for Serve, Conns,
+// Accept or NetListener: goroutines accept, in place of GIO, which the library
+// pauses meanwhile. The loop's thread would have to be woken for each client, and
+// Go's threads from there a second time: a quarter of what a short connection
+// costs.
 //
 // It is the same to everybody but the processor. There is a rush only while
 // nobody could see an emission of "incoming": no handler is connected, the class
@@ -21,9 +22,11 @@ import (
 // first, and it ends by itself when clients become few.
 type rush struct {
 	l     *listener
-	sv    *serving
+	sv    *serving // nil: clients go to who asks
 	doors []*door
 	once  sync.Once
+	ended chan struct{}
+	stale bool        // about to be left, for want of who asks; under listener.mu
 	timer *time.Timer // protected by mu
 
 	mu    sync.Mutex // held while accepting, until the handlers are started
@@ -38,9 +41,13 @@ type door struct {
 	native nativeDoor
 	file   *os.File // a duplicate of the socket, in Go's poller
 	raw    syscall.RawConn
+	asked  chan struct{} // holds a token when somebody may have begun to ask
 	batch  [rushBatch]incoming
+
+	// What take tells serve.
 	failed int  // in a row
-	over   bool // serve is to end
+	idle   bool // nobody asks
+	over   bool
 }
 
 const (
@@ -62,7 +69,8 @@ var rushes struct{ always, never atomic.Bool }
 // mayRush tells whether there is nothing against one and nobody would notice.
 // The caller holds mu.
 func (l *listener) mayRush() bool {
-	return l.kind == kindService && l.pull.serve != nil && !l.pull.serve.leaving && l.consumers == 0 &&
+	sv := l.pull.serve
+	return l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
 		!l.foreign.Load() && l.wish.Load() && l.paused.Load() == 0 && !l.socksClosed && !rushes.never.Load()
 }
 
@@ -75,7 +83,7 @@ func (l *listener) rushNow() bool {
 	may := l.mayRush()
 	l.mu.Unlock()
 	if r != nil {
-		if may {
+		if may && r.sv == sv {
 			return true // or it has just ended, and tells soon
 		}
 		r.leave()
@@ -84,7 +92,7 @@ func (l *listener) rushNow() bool {
 	if !may || !asked {
 		return false
 	}
-	r = &rush{l: l, sv: sv}
+	r = &rush{l: l, sv: sv, ended: make(chan struct{})}
 	r.look()
 	for i := range l.native.sockCount() {
 		d, err := r.open(i)
@@ -122,7 +130,7 @@ func (r *rush) open(i int) (*door, error) {
 	// NewFile swallows the poller's refusal: clients would wait for ever.
 	err = f.SetDeadline(time.Time{})
 	if err == nil {
-		d := &door{r: r, native: nd, file: f}
+		d := &door{r: r, native: nd, file: f, asked: make(chan struct{}, 1)}
 		if d.raw, err = f.SyscallConn(); err == nil {
 			return d, nil
 		}
@@ -136,21 +144,65 @@ func (r *rush) open(i int) (*door, error) {
 func (d *door) serve() {
 	take := d.take // once: as an argument it would be made for each turn
 	for !d.over && d.raw.Read(take) == nil {
-	}
-}
-
-// take accepts what waits. It answers false to wait for more: the poller is
-// edge-triggered, so only once there is nothing.
-func (d *door) take(uintptr) bool {
-	for {
-		more, over := d.some()
-		if d.over = over; over || !more {
-			return over
+		if !d.idle {
+			continue
+		}
+		d.idle = false
+		select {
+		case <-d.asked:
+		case <-d.r.ended:
 		}
 	}
 }
 
-// some accepts one batch and starts the handlers. There may be more, or the
+// ask tells the doors that somebody asks.
+func (r *rush) ask() {
+	for _, d := range r.doors {
+		select {
+		case d.asked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wanted is how many clients somebody would take at once.
+func (r *rush) wanted() int {
+	if r.sv != nil {
+		return rushBatch
+	}
+	r.l.mu.Lock()
+	defer r.l.mu.Unlock()
+	return min(len(r.l.pull.waiters), rushBatch)
+}
+
+// give hands an accepted client over.
+func (r *rush) give(in *incoming) {
+	l := r.l
+	sc := newConn(l, in)
+	if r.sv != nil {
+		l.track(sc.c, true)
+		r.sv.start(sc)
+		return
+	}
+	if to, ok := l.pullTarget(); ok {
+		l.deliver(to, sc)
+		return
+	}
+	_ = sc.Close() // so is the service
+}
+
+// take accepts what waits. It answers false to wait for more clients: the poller
+// is edge-triggered, so only once there is none.
+func (d *door) take(uintptr) bool {
+	for {
+		more, over := d.some()
+		if d.over = over; over || !more {
+			return over || d.idle
+		}
+	}
+}
+
+// some accepts one batch and hands it over. There may be more, or the
 // rush is over.
 func (d *door) some() (more, over bool) {
 	r := d.r
@@ -164,12 +216,15 @@ func (d *door) some() (more, over bool) {
 		r.full(pauseMaxConns)
 		return false, true
 	}
-	n, errno := d.native.take(d.batch[:min(left, rushBatch)])
+	wanted := r.wanted()
+	if wanted == 0 {
+		d.idle = true
+		return false, false
+	}
+	n, errno := d.native.take(d.batch[:min(left, wanted)])
 	for i := range n {
 		in := &d.batch[i]
-		sc := newConn(r.l, in)
-		r.l.track(sc.c, true)
-		r.sv.start(sc)
+		r.give(in)
 		if in.descriptor() > r.limit {
 			errno = syscall.EMFILE // not yet, but soon
 		}
@@ -257,6 +312,7 @@ func (r *rush) leave() {
 		r.over = true
 		r.timer.Stop()
 		r.mu.Unlock()
+		close(r.ended)
 		for _, d := range r.doors {
 			_ = d.file.Close() // waits until take has returned
 			d.native.free()
@@ -267,6 +323,20 @@ func (r *rush) leave() {
 		}
 		r.l.mu.Unlock()
 	})
+}
+
+// lookForRush counts a client that the loop has given to who asked, and asks for
+// a rush when there were many; C does so for Serve's, in native_lane.c.
+func (l *listener) lookForRush() {
+	if l.given++; l.given < rushFew && !rushes.always.Load() {
+		return
+	}
+	now := time.Now()
+	if now.Sub(l.givenSince) < rushTime/4 || rushes.always.Load() {
+		l.rushAsked.Store(true)
+		_ = l.loop.Post(l.syncNow) // not inside the emission
+	}
+	l.given, l.givenSince = 0, now
 }
 
 // leaveRush ends the rush if there is one, before something happens that it

@@ -2,6 +2,8 @@ package gio_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,11 +17,9 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-func neverRush(t *testing.T) {
-	t.Helper()
-	gio.NeverRush(true)
-	t.Cleanup(func() { gio.NeverRush(false) })
-}
+func neverRush(t *testing.T) { t.Cleanup(gio.Rushes(false, true)) }
+
+func alwaysRush(t *testing.T) { t.Cleanup(gio.Rushes(true, false)) }
 
 // rushing is serve in a rush that does not end for lack of clients.
 func rushing(t *testing.T, svc *gio.SocketService, addr net.Addr, f gio.HandlerFunc) <-chan error {
@@ -30,20 +30,9 @@ func rushing(t *testing.T, svc *gio.SocketService, addr net.Addr, f gio.HandlerF
 	return errc
 }
 
-func alwaysRush(t *testing.T) {
-	t.Helper()
-	if os.Getenv(rushVariable) != "always" {
-		gio.AlwaysRush(true)
-		t.Cleanup(func() { gio.AlwaysRush(false) })
-	}
-}
-
 // requireRush has a client begin one.
 func requireRush(t *testing.T, svc *gio.SocketService, addr net.Addr) {
 	t.Helper()
-	if os.Getenv(rushVariable) == "never" {
-		t.Skip("no rushes: " + rushVariable)
-	}
 	c, err := net.Dial(addr.Network(), addr.String())
 	require.NoError(t, err)
 	defer c.Close()
@@ -51,9 +40,7 @@ func requireRush(t *testing.T, svc *gio.SocketService, addr net.Addr) {
 }
 
 func TestManyClientsAreARushAndFewAreNone(t *testing.T) {
-	if os.Getenv(rushVariable) != "" {
-		t.Skip("rushes are as " + rushVariable + " says")
-	}
+	t.Cleanup(gio.Rushes(false, false))
 	svc, addr := newService(t, nil)
 	serve(t, svc, echo)
 	for range 3 {
@@ -189,6 +176,105 @@ func TestStopInARush(t *testing.T) {
 	require.Equal(t, before, n.Load())
 	svc.Start()
 	say(t, waiting, "served after all")
+}
+
+// Accept and its like have their clients in a rush as well, and no more of them
+// than they ask for.
+func TestAcceptInARush(t *testing.T) {
+	alwaysRush(t)
+	svc, addr := newService(t, nil)
+	require.NoError(t, dial(t, addr).Close())
+	requireServed(t, &svc.SocketListener, addr) // by the loop, one way or another
+	require.Eventually(t, func() bool {
+		requireServed(t, &svc.SocketListener, addr)
+		return svc.InRush()
+	}, patience, time.Millisecond)
+	for range 100 {
+		requireServed(t, &svc.SocketListener, addr)
+	}
+	require.True(t, svc.InRush())
+	require.Eventually(t, func() bool { return svc.Live() == 0 }, patience, time.Millisecond)
+	peers := []net.Conn{dial(t, addr), dial(t, addr), dial(t, addr)}
+	time.Sleep(20 * time.Millisecond) // in which nothing may happen
+	require.LessOrEqual(t, svc.Live(), 1, "nobody asks")
+	for range peers {
+		c, _, err := svc.Accept(context.Background())
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+	}
+}
+
+// A client that comes when Accept gives up is the next Accept's.
+func TestAcceptThatGivesUpInARushLosesNobody(t *testing.T) {
+	alwaysRush(t)
+	svc, addr := newService(t, nil)
+	stop := make(chan struct{})
+	lost := hammer(t, addr, 4, stop)
+	ended := make(chan struct{})
+	rushed := 0
+	go func() {
+		defer close(ended)
+		for i := 0; ; i++ {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%50)*10*time.Microsecond)
+			c, _, err := svc.Accept(ctx)
+			cancel()
+			if svc.InRush() {
+				rushed++
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				go func() {
+					echo(context.Background(), c)
+					_ = c.Close()
+				}()
+			}
+		}
+	}()
+	time.Sleep(500 * time.Millisecond) // of that
+	close(stop)
+	served, missed := lost()
+	require.Zero(t, missed)
+	require.Positive(t, served)
+	require.NoError(t, svc.Close())
+	<-ended
+	require.Positive(t, rushed)
+}
+
+func TestNetListenerInARush(t *testing.T) {
+	t.Cleanup(gio.Rushes(false, false))
+	svc, addr := newService(t, nil)
+	ln := svc.NetListener()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(c, c)
+				_ = c.Close()
+			}()
+		}
+	}()
+	require.Eventually(t, func() bool {
+		rounds(t, addr, 500, 8)
+		return svc.InRush()
+	}, patience, time.Millisecond)
+	underFire(t, svc, addr, func() {
+		for range 100 {
+			svc.Stop()
+			require.False(t, svc.InRush())
+			svc.Start()
+		}
+	})
+	require.Eventually(t, func() bool { return !svc.InRush() }, patience, time.Millisecond)
+	say(t, dial(t, addr), "quiet")
+	require.NoError(t, svc.Close())
+	<-ended
 }
 
 func TestMaxConnsInARush(t *testing.T) {

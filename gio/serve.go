@@ -44,12 +44,6 @@ type serving struct {
 // returns ErrServiceClosed; Shutdown cancels the handlers' contexts only when
 // its own ends first. It does not wait for the handlers; Shutdown does.
 //
-// GIO accepts on the loop's thread. While clients come by the thousand a second,
-// Serve does so itself, on goroutines, which costs a quarter less; GIO has its
-// turn again when they become few. It is only done where nobody could tell: with
-// no handler of "incoming" connected, no ServiceConfig.Incoming, and Gotk4 never
-// called.
-//
 // One Serve at a time, and not beside Conns or Accept.
 func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	if f, ok := h.(HandlerFunc); h == nil || (ok && f == nil) {
