@@ -32,7 +32,7 @@ func Rushes(always, never bool) (undo func()) {
 	}
 }
 
-// InRush tells whether Serve accepts by itself.
+// InRush tells whether goroutines accept in place of the loop.
 func (s *SocketService) InRush() bool {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()

@@ -69,7 +69,7 @@ type listener struct {
 	consumers   int // handlers that may take a client
 	nextHandle  SignalHandle
 	pull        pull
-	rush        *rush    // while Serve accepts by itself
+	rush        *rush    // while goroutines accept in place of the loop
 	served      *serving // the Serve that Close or Shutdown ended: its handlers may go on
 	binding     net.Addr // of the add under way
 	wrapper     *gotkgio.SocketListener

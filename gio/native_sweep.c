@@ -223,7 +223,7 @@ gsv_door_new (gsv_state *st, int i, int *fd)
 {
   gsv_door *door;
 
-  *fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 0);
+  *fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 3);
   if (*fd < 0)
     {
       *fd = -errno;

@@ -188,7 +188,9 @@ func (r *rush) give(in *incoming) {
 		l.deliver(to, sc)
 		return
 	}
-	_ = sc.Close() // so is the service
+	// The service is closed, or nobody asks any more since this was accepted,
+	// and a handler is being connected.
+	_ = sc.Close()
 }
 
 // take accepts what waits. It answers false to wait for more clients: the poller

@@ -21,7 +21,7 @@ func neverRush(t *testing.T) { t.Cleanup(gio.Rushes(false, true)) }
 
 func alwaysRush(t *testing.T) { t.Cleanup(gio.Rushes(true, false)) }
 
-// rushing is serve in a rush that does not end for lack of clients.
+// rushing is serve, in a rush that does not end for lack of clients.
 func rushing(t *testing.T, svc *gio.SocketService, addr net.Addr, f gio.HandlerFunc) <-chan error {
 	t.Helper()
 	alwaysRush(t)
