@@ -3,6 +3,7 @@ package gio_test
 import (
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -115,4 +116,56 @@ func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
 			svc.Start()
 		}
 	})
+}
+
+// Stop lifts the limit for a moment where it is too low for dup3(2). Whoever
+// sets it at that moment has what they set.
+func TestStopLeavesTheLimitAsItIsSet(t *testing.T) {
+	var all []*os.File
+	for range 256 {
+		f, err := os.Open(os.DevNull)
+		require.NoError(t, err)
+		all = append(all, f)
+	}
+	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	for _, f := range all {
+		require.NoError(t, f.Close())
+	}
+	serve(t, svc, echo)
+	limitDescriptors(t, 500) // and what it was, at the end
+	var old, now syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
+	stop, ended := make(chan struct{}), make(chan struct{})
+	var stops atomic.Int64
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				svc.Stop()
+				svc.Start()
+				stops.Add(1)
+			}
+		}
+	}()
+	defer func() {
+		close(stop)
+		<-ended
+	}()
+	for i := range uint64(2000) {
+		for _, n := range []uint64{150 + i%50, 400 + i%50} {
+			want := old
+			want.Cur = n
+			require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want))
+			before := stops.Load()
+			require.True(t, eventually(func() bool { return stops.Load() > before+1 }))
+		}
+		require.True(t, eventually(func() bool { // it may be lowered now, and comes back
+			require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now))
+			return now.Cur == 400+i%50
+		}))
+	}
+	say(t, dial(t, addr), "served")
 }

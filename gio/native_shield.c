@@ -30,6 +30,25 @@ same_file (int a, int b)
          && sa.st_dev == sb.st_dev;
 }
 
+/* give_back sets the limit from ours to the user's, and to what they set in that
+ * very moment instead: each call tells what it replaced. */
+static void
+give_back (struct rlimit theirs, struct rlimit ours)
+{
+  struct rlimit before;
+  int tries;
+
+  for (tries = 0; tries < 100; tries++)
+    {
+      if (prlimit (0, RLIMIT_NOFILE, &theirs, &before) != 0
+          || (before.rlim_cur == ours.rlim_cur
+              && before.rlim_max == ours.rlim_max))
+        return;
+      ours = theirs;
+      theirs = before;
+    }
+}
+
 /* put is dup3, which refuses a number that is not below the soft limit of
  * descriptors, although it is open: then somebody lowered the limit later. For
  * this one call it is lifted, under a lock, so that no other loop takes the
@@ -38,7 +57,7 @@ static int
 put (int from, int to)
 {
   static GMutex lock;
-  struct rlimit was, lifted, now;
+  struct rlimit was, lifted;
   int result = dup3 (from, to, O_CLOEXEC);
 
   if (result >= 0 || errno != EBADF)
@@ -49,13 +68,11 @@ put (int from, int to)
     {
       lifted = was;
       lifted.rlim_cur = (rlim_t) to + 1;
-      if (setrlimit (RLIMIT_NOFILE, &lifted) == 0)
+      /* What it was may have changed since it was asked for. */
+      if (prlimit (0, RLIMIT_NOFILE, &lifted, &was) == 0)
         {
           result = dup3 (from, to, O_CLOEXEC);
-          /* Unless the user has set another one meanwhile. */
-          if (getrlimit (RLIMIT_NOFILE, &now) == 0
-              && now.rlim_cur == lifted.rlim_cur)
-            setrlimit (RLIMIT_NOFILE, &was);
+          give_back (was, lifted);
         }
     }
   else
