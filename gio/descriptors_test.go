@@ -1,6 +1,7 @@
 package gio_test
 
 import (
+	"net"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -95,11 +96,11 @@ func TestFewDescriptorsLeftServeAllTheSame(t *testing.T) {
 	rounds(t, addr, 2000, 16)
 }
 
-// With the limit below the number of the listening socket, dup3(2) onto that
-// number is refused, which Stop does.
-func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
+// serviceAbove serves on a socket whose number is higher than n.
+func serviceAbove(t *testing.T, n int) (*gio.SocketService, net.Addr) {
+	t.Helper()
 	var all []*os.File
-	for range 256 {
+	for range n {
 		f, err := os.Open(os.DevNull)
 		require.NoError(t, err)
 		all = append(all, f)
@@ -109,6 +110,13 @@ func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
 		require.NoError(t, f.Close())
 	}
 	serve(t, svc, echo)
+	return svc, addr
+}
+
+// With the limit below the number of the listening socket, dup3(2) onto that
+// number is refused, which Stop does.
+func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
+	svc, addr := serviceAbove(t, 256)
 	limitDescriptors(t, 200)
 	underFire(t, svc, addr, func() {
 		for range 1000 {
@@ -121,17 +129,7 @@ func TestStopLosesNoClientAboveTheLimit(t *testing.T) {
 // Stop lifts the limit for a moment where it is too low for dup3(2). Whoever
 // sets it at that moment has what they set.
 func TestStopLeavesTheLimitAsItIsSet(t *testing.T) {
-	var all []*os.File
-	for range 256 {
-		f, err := os.Open(os.DevNull)
-		require.NoError(t, err)
-		all = append(all, f)
-	}
-	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
-	for _, f := range all {
-		require.NoError(t, f.Close())
-	}
-	serve(t, svc, echo)
+	svc, addr := serviceAbove(t, 256)
 	limitDescriptors(t, 500) // and what it was, at the end
 	var old, now syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
