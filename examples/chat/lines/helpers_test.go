@@ -38,12 +38,12 @@ func (l testLog) Write(line []byte) (int, error) {
 
 // where is what a test is run on: the sockets of the library, and those of
 // package net, because a door must do with any net.Conn.
-type where struct{ library, network string }
+type where struct{ sockets, network string }
 
 // each runs a test everywhere.
 func each(t *testing.T, test func(t *testing.T, on where)) {
 	for _, on := range []where{{"gio", "tcp"}, {"gio", "unix"}, {"net", "tcp"}, {"net", "unix"}} {
-		t.Run(on.library+" "+on.network, func(t *testing.T) {
+		t.Run(on.sockets+" "+on.network, func(t *testing.T) {
 			t.Parallel()
 			test(t, on)
 		})
@@ -65,7 +65,7 @@ func serve(t *testing.T, on where, cfg lines.Config) *server {
 		s.ended <- struct{}{}
 	}
 	var stop func() error
-	if on.library == "gio" {
+	if on.sockets == "gio" {
 		stop = s.listenGIO(on.network, address, handle)
 	} else {
 		stop = s.listenNet(on.network, address, handle)
