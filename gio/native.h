@@ -105,7 +105,6 @@ void gsv_bound (gsv_state *st, GSocket *socket);
 void gsv_listened (gsv_state *st, GSocket *socket);
 void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);
-int gsv_accept_one (int fd, int sock, gsv_incoming *in);
 uint64_t gsv_source_id (GObject *source);
 gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
                         GObject *source);

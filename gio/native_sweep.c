@@ -69,8 +69,8 @@ enum { SWEEP_MAX = 32, SWEEP_TURN = 4, SWEEP_US = 2000 };
 
 /* accept_one answers 1 for a client, 0 for one that was gone, or -errno. It fills
  * in all but the source, with one reference to the connection. */
-int
-gsv_accept_one (int fd, int sock, gsv_incoming *in)
+static int
+accept_one (int fd, int sock, gsv_incoming *in)
 {
   socklen_t len = sizeof in->peer;
   int client = accept4 (fd, (struct sockaddr *) in->peer, &len,
@@ -108,7 +108,7 @@ sweep_one (gsv_state *st, unsigned i, guint signal)
   GObject *source = source_of (s);
   gsv_incoming in;
   gboolean handled = FALSE;
-  int r = gsv_accept_one (s->fd, (int) i, &in);
+  int r = accept_one (s->fd, (int) i, &in);
 
   if (r < 0)
     {
@@ -257,7 +257,7 @@ gsv_door_take (uintptr_t number, gsv_incoming *out, int max)
 
   while (n < (uint32_t) max)
     {
-      int r = gsv_accept_one (door->fd, door->sock, &out[n]);
+      int r = accept_one (door->fd, door->sock, &out[n]);
       if (r < 0)
         return n | (uint32_t) -r << 16;
       out[n].source = door->source;
