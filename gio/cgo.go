@@ -10,7 +10,6 @@ package gio
 #cgo noescape gsv_sockname
 #cgo noescape gsv_peername
 #cgo noescape gsv_lane_take
-#cgo noescape gsv_door_take
 #include <stdlib.h>
 #include "cgo.h"
 */
@@ -160,24 +159,13 @@ func (l nativeLane) take(out []incoming) int {
 	return int(C.gsv_lane_take(l.lane, (*C.gsv_incoming)(&out[0]), C.int(len(out))))
 }
 
-// nativeDoor is a listening socket while Go accepts, see cgo.h.
-type nativeDoor uintptr
-
-// openDoor returns a duplicate of the i-th socket as well, the caller's to close.
-func (n native) openDoor(i int) (d nativeDoor, fd int, err error) {
-	var r C.int
-	p := C.gsv_door_new(n.st, C.int(i), &r)
-	return nativeDoor(uintptr(unsafe.Pointer(p))), int(r), errnoOf(r)
+// openDoor returns what is the same for all clients of the i-th socket, and a
+// duplicate of that, the caller's to close.
+func (n native) openDoor(i int) (from incoming, fd int, err error) {
+	var in C.gsv_incoming
+	r := C.gsv_door(n.st, C.int(i), &in)
+	return incoming(in), int(r), errnoOf(r)
 }
-
-// take fills out with clients and returns how many there were, and why there
-// were no more: 0 when out is full.
-func (d nativeDoor) take(out []incoming) (int, syscall.Errno) {
-	r := uint32(C.gsv_door_take(C.uintptr_t(d), (*C.gsv_incoming)(&out[0]), C.int(len(out))))
-	return int(r & 0xffff), syscall.Errno(r >> 16)
-}
-
-func (d nativeDoor) free() { C.gsv_door_free(C.uintptr_t(d)) }
 
 // dropSource gives up the reference to the source that take hands over.
 func (in *incoming) dropSource() {
@@ -207,6 +195,13 @@ func wrap(p unsafe.Pointer) *coreglib.Object {
 type nativeConn struct {
 	conn   *C.GSocketConnection
 	socket *C.GSocket // the connection's own, alive as long as it
+}
+
+// newNativeConn makes the GObjects around a connected socket, whose descriptor is
+// theirs then. The caller owns one reference.
+func newNativeConn(fd int32) (n nativeConn, err error) {
+	err = errnoOf(C.gsv_conn_dress(C.int(fd), &n.conn, &n.socket))
+	return n, err
 }
 
 // recv and send never block; a failure is an errno. b is not empty.
@@ -271,11 +266,11 @@ func (n nativeConn) credentials() (*Credentials, error) {
 func (n nativeConn) count() { C.gsv_count(n.conn) }
 
 // counted tells how many connections were counted and how many of those GObject
-// has finalized.
+// has finalized; one that ended without GObjects is both.
 func counted() (accepted, finalized uint64) {
 	var a, f C.uint64_t
 	C.gsv_counted(&a, &f)
-	return uint64(a), uint64(f)
+	return uint64(a) + uint64(bareCounts.begun.Load()), uint64(f) + uint64(bareCounts.ended.Load())
 }
 
 func errnoOf(r C.int) error {
@@ -319,6 +314,19 @@ func (in *incoming) conn() nativeConn { return nativeConn{in.connection, in.sock
 func (in *incoming) pointer() unsafe.Pointer { return unsafe.Pointer(in.connection) }
 
 func (in *incoming) descriptor() int { return int(in.fd) }
+
+// accept takes a client for which the rest is filled in already.
+func (in *incoming) accept(fd int) syscall.Errno {
+	client, n, errno := accept4(fd, unsafe.Slice((*byte)(unsafe.Pointer(&in.peer)), len(in.peer)))
+	if errno != 0 {
+		return errno
+	}
+	in.fd, in.peer_len = C.int(client), C.int(n)
+	if n > len(in.peer) {
+		in.peer_len = -1
+	}
+	return 0
+}
 
 // sock is the index of the listening socket, or -1.
 func (in *incoming) listening() int { return int(in.sock) }

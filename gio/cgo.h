@@ -91,15 +91,10 @@ int gsv_lane_take (gsv_lane *lane, gsv_incoming *out, int max);
 void gsv_lane_budget (gsv_state *st, int budget); /* -1: no limit */
 uint64_t gsv_lane_pushed (gsv_state *st); /* any thread */
 
-/* doors: listening sockets while Go accepts; made on the loop's thread. */
-typedef struct gsv_door gsv_door;
-
-gsv_door *gsv_door_new (gsv_state *st, int i, int *fd); /* fd: a duplicate,
-                                        * the caller's to close, or -errno */
-/* How many clients; and from bit 16 on why there were no more, an errno: a place
- * of its own for it would be on Go's heap. */
-uint32_t gsv_door_take (uintptr_t door, gsv_incoming *out, int max);
-void gsv_door_free (uintptr_t door);
+/* doors: listening sockets while Go accepts. Fills in what is the same for all
+ * clients of the i-th, with one reference to the source, and returns a duplicate
+ * of the descriptor, the caller's to close, or -errno. */
+int gsv_door (gsv_state *st, int i, gsv_incoming *from);
 
 /* source objects */
 GObject *gsv_source_new (uint64_t id);
@@ -111,6 +106,9 @@ gpointer gsv_ref (gpointer object); /* any thread */
  * through by cgo for Go memory at each call, and that takes as long as GIO. */
 gssize gsv_recv (uintptr_t socket, uint8_t *buf, gsize n);
 gssize gsv_send (uintptr_t socket, const uint8_t *buf, gsize n);
+/* The objects around a connected socket, as GIO makes them: the descriptor is
+ * theirs then, and the caller has one reference to the connection. Or -errno. */
+int gsv_conn_dress (int fd, GSocketConnection **connection, GSocket **socket);
 void gsv_conn_close (uintptr_t connection, uintptr_t socket);
 int gsv_conn_is_connected (GSocketConnection *connection);
 int gsv_shutdown (GSocket *socket, int rd, int wr);

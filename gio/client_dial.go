@@ -195,8 +195,6 @@ func newDialed(n *dialedConn) *SocketConnection {
 	} else {
 		c.family = syscall.AF_INET
 	}
-	if debugLeaks {
-		c.native.count()
-	}
+	c.count()
 	return &SocketConnection{c}
 }

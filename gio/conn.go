@@ -14,8 +14,8 @@ import (
 
 // SocketConnection is a GSocketConnection (GTcpConnection, GUnixConnection) as
 // a net.Conn. Its methods are for any goroutine and never need the main loop:
-// bytes move through the connection's GSocket, and a goroutine that has to wait
-// is parked on Go's network poller, not on a thread.
+// bytes move through the connection's GSocket, where there is one already, and a
+// goroutine that has to wait is parked on Go's network poller, not on a thread.
 //
 // Reads are serialised among themselves, and so are writes, each as a whole.
 // Errors are *net.OpError; errors.Is finds net.ErrClosed after Close,
@@ -36,12 +36,14 @@ var (
 // conn is the state behind a SocketConnection, apart from it so that the books
 // of a service don't keep a forgotten one alive.
 type conn struct {
-	native nativeConn // one C reference, given up by end
+	native nativeConn // one C reference, given up by end; none while bare
 	fd     int32      // GSocket's own; never closed from Go
 	family uint16
 
 	closed   atomic.Bool
 	detached atomic.Bool
+	bare     atomic.Bool // there are no GObjects yet; set back by objects
+	isBrief  bool        // see brief; immutable
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
 	tracked  bool        // in the owner's books; under owner.live
 
@@ -75,7 +77,7 @@ type conn struct {
 }
 
 // newConn makes the Go side of an accepted connection. It takes over the
-// reference that the trampoline offers.
+// reference that the trampoline offers; one of a rush begins without.
 func newConn(l *listener, in *incoming) *SocketConnection {
 	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
 	c.hint = l.addrOf(in.listening())
@@ -106,8 +108,8 @@ func newConn(l *listener, in *incoming) *SocketConnection {
 	if l != nil && l.cfg.IdleTimeout > 0 {
 		c.idle.Store(&idleWatch{c: c, limit: l.cfg.IdleTimeout})
 	}
-	if debugLeaks {
-		c.native.count()
+	if c.native != (nativeConn{}) {
+		c.count()
 	}
 	return &SocketConnection{c}
 }
@@ -161,7 +163,7 @@ func (c *conn) readLocked(b []byte) (int, error) {
 		// Most reads of a short connection end here: it never costs a second
 		// descriptor or a place with the poller.
 		for {
-			n, errno := c.native.recv(b)
+			n, errno := c.recv(b)
 			if errno != syscall.EAGAIN || w.waits(reading, false) {
 				return c.readResult(w, n, errno)
 			}
@@ -233,7 +235,7 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 	p := c.poll.file.Load()
 	if p == nil {
 		for done < len(b) {
-			n, errno := c.native.send(b[done:])
+			n, errno := c.send(b[done:])
 			done += n
 			w.moves(writing)
 			if errno == syscall.EAGAIN {
@@ -307,10 +309,10 @@ func (c *conn) finish(closeStream bool) {
 	c.tls.Load().interrupt()
 	c.life.Lock()
 	defer c.life.Unlock()
-	if t := c.tls.Load(); t.begun() || t != nil && closeStream {
+	if t := c.tls.Load(); t.begun() || t != nil && closeStream && !c.bare.Load() {
 		t.end(c.native)
 	} else if closeStream {
-		c.native.close()
+		c.closeObjects()
 	} else {
 		c.native.unref()
 	}
@@ -346,7 +348,11 @@ func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
 	if c.closed.Load() {
 		return c.opError(op, net.ErrClosed)
 	}
-	if err := f(c.native); err != nil {
+	n, err := c.objects()
+	if err == nil {
+		err = f(n)
+	}
+	if err != nil {
 		return c.opError(op, err)
 	}
 	return nil
@@ -356,6 +362,9 @@ func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
 // (g_socket_connection_is_connected). A peer that has gone shows in Read, not
 // here.
 func (sc *SocketConnection) IsConnected() bool {
+	if sc.c.bare.Load() {
+		return !sc.c.closed.Load()
+	}
 	connected := false
 	_ = sc.use("status", func(n nativeConn) error {
 		connected = n.isConnected()

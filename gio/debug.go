@@ -14,7 +14,7 @@ import (
 )
 
 // debugLeaks is GLIBSERVE_DEBUG=leaks: connections that were forgotten are
-// logged, and every GSocketConnection is counted until GObject finalizes it.
+// logged, and every connection is counted until GObject finalizes it.
 var debugLeaks = debugFlag("leaks")
 
 // debugFlag looks for one of the comma-separated words of GLIBSERVE_DEBUG.

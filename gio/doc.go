@@ -34,9 +34,14 @@
 //
 // GIO accepts, on the loop's thread. While clients come by the thousand a second
 // for Serve, Conns, Accept or NetListener, goroutines of the library do, which
-// costs a quarter less; GIO has its turn again when they become few. It is only
+// costs a third less; GIO has its turn again when they become few. It is only
 // done where nobody could tell: with no handler of "incoming" connected, no
-// ServiceConfig.Incoming, and Gotk4 of the service never called.
+// ServiceConfig.Incoming, and Gotk4 of the service never called. A TCP
+// connection that came so becomes a GSocketConnection when something is called
+// that needs one, such as Gotk4, SetNoDelay or CloseWrite; until then the library
+// makes the system calls that GIO would make. What replaces those of the C
+// library (by LD_PRELOAD) does not see them: GLIBSERVE_DEBUG=norush in the
+// environment leaves everything to GIO.
 //
 // # Which thread am I on
 //
@@ -104,8 +109,10 @@
 // # Debugging
 //
 // GLIBSERVE_DEBUG=leaks logs each connection that was forgotten, counts
-// GSocketConnections and tells at Close how many GObject has finalized.
+// connections and tells at Close how many there were and how many of them GObject
+// has finalized, or never knew and are closed.
 // GLIBSERVE_DEBUG=stall warns when a handler has held the loop's thread for a
 // second, stall=100ms after that time: where it was connected, its stack, and
-// once more when it returns. Words are separated by commas.
+// once more when it returns. GLIBSERVE_DEBUG=norush has GIO accept all clients.
+// Words are separated by commas.
 package gio

@@ -1,5 +1,7 @@
 package gio
 
+import "syscall"
+
 // CountConnections makes every connection from now on count, as
 // GLIBSERVE_DEBUG=leaks does.
 func CountConnections() { debugLeaks = true }
@@ -37,4 +39,17 @@ func (s *SocketService) InRush() bool {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
 	return s.l.rush != nil
+}
+
+// Bare tells whether the connection still has no GObjects.
+func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }
+
+// Brief tells whether its calls are made without telling Go's scheduler.
+func (sc *SocketConnection) Brief() bool { return sc.c.brief(0) }
+
+// AcceptFault has accept(2) in a rush answer what f says, until undone: that is
+// Go's own call.
+func AcceptFault(f func() syscall.Errno) (undo func()) {
+	acceptFault.Store(&f)
+	return func() { acceptFault.Store(nil) }
 }

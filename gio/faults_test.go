@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/glibserve/glibserve/gio"
 )
 
 // System calls that fail on order. Those of C do by testdata/faults/preload.c,
@@ -73,6 +75,21 @@ const (
 	childVariable  = "GLIBSERVE_TEST_CHILD"
 )
 
+// fails is what preload.c does, for a call of Go's.
+func (s *slot) fails() syscall.Errno {
+	s.calls.Add(1)
+	n := s.left.Load()
+	if n == 0 || s.skip.Load() > 0 && s.skip.Add(-1) >= 0 {
+		return 0
+	}
+	if n > 0 && s.left.Add(-1) < 0 {
+		s.left.Store(0)
+		return 0
+	}
+	s.failed.Add(1)
+	return syscall.Errno(s.code.Load())
+}
+
 // openFaults maps the slots.
 func openFaults(t testing.TB, path string) *faults {
 	t.Helper()
@@ -132,7 +149,9 @@ func inChild(t *testing.T, env ...string) (child bool, output string) {
 func withFaults(t *testing.T, env ...string) (f *faults, output string) {
 	t.Helper()
 	if os.Getenv(childVariable) == t.Name() {
-		return openFaults(t, os.Getenv(faultsVariable)), ""
+		f = openFaults(t, os.Getenv(faultsVariable))
+		t.Cleanup(gio.AcceptFault(f.slots[callAccept].fails)) // when goroutines accept
+		return f, ""
 	}
 	more, _ := preload(t)
 	_, output = inChild(t, append(more, env...)...)

@@ -60,7 +60,7 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 // The wrapper is made at the first call and lives until the process ends: that
 // is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
 // Read or Write of this object must not be mixed. Close still closes.
-// It returns nil after Close.
+// It returns nil after Close, or when GIO makes no object for the socket.
 func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 	var w *gotkgio.SocketConnection
 	_ = sc.use("wrap", func(n nativeConn) error {

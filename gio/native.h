@@ -92,6 +92,8 @@ void gsv_apply (gsv_state *st);
 void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));
 void gsv_commit (gsv_state *st, GSocket *socket);
 void gsv_shield (gsv_state *st);
+int gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
+                  GError **error);
 void gsv_unshield (gsv_state *st);
 void gsv_ensure_guard (gsv_state *st);
 void gsv_watch (gsv_state *st);

@@ -5,8 +5,10 @@
 #include "native.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gunixconnection.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 /* With no place for a GError, GIO leaves errno as recv(2) and send(2) set it:
  * no message is formatted for each EAGAIN. errno 0 is GIO's own refusal: the
@@ -29,6 +31,36 @@ gsv_send (uintptr_t socket, const uint8_t *buf, gsize n)
   errno = 0;
   r = g_socket_send_with_blocking ((GSocket *) socket, (const gchar *) buf, n, FALSE, NULL, NULL);
   return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
+}
+
+int
+gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
+              GError **error)
+{
+  *socket = g_socket_new_from_fd (fd, error);
+  if (*socket == NULL)
+    return FALSE; /* it has closed the descriptor */
+  *connection = g_socket_connection_factory_create_connection (*socket);
+  g_object_unref (*socket); /* the connection's */
+  return TRUE;
+}
+
+/* GIO closes a descriptor that it refuses, which it has no reason to, and Go goes
+ * on using that: a duplicate takes its place again. */
+int
+gsv_conn_dress (int fd, GSocketConnection **connection, GSocket **socket)
+{
+  int spare = fcntl (fd, F_DUPFD_CLOEXEC, 3); /* or -1: there is none left */
+  int made, code;
+
+  errno = 0;
+  made = gsv_conn_new (fd, connection, socket, NULL);
+  code = errno;
+  if (!made && fcntl (spare, F_DUPFD_CLOEXEC, fd) != fd)
+    g_error ("descriptor %d of a connection is lost", fd);
+  if (spare >= 0)
+    close (spare);
+  return made ? 0 : code != 0 ? -code : -EINVAL;
 }
 
 void

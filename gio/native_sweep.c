@@ -78,11 +78,8 @@ accept_one (int fd, int sock, gsv_incoming *in)
 
   if (client < 0)
     return -errno;
-  in->socket = g_socket_new_from_fd (client, NULL);
-  if (in->socket == NULL)
-    return 0; /* it has closed the descriptor */
-  in->connection = g_socket_connection_factory_create_connection (in->socket);
-  g_object_unref (in->socket); /* the connection's */
+  if (!gsv_conn_new (client, &in->connection, &in->socket, NULL))
+    return 0;
   in->fd = client;
   in->sock = sock;
   in->peer_len = len <= sizeof in->peer ? (int) len : -1;
@@ -210,59 +207,19 @@ out:
   st->sweeping = FALSE;
 }
 
-/* Doors: the same without the loop, while nobody could see an emission. */
-struct gsv_door {
-  int fd; /* Go's */
-  int sock;
-  GObject *source; /* one reference, or NULL */
-  uint64_t source_id;
-};
-
-gsv_door *
-gsv_door_new (gsv_state *st, int i, int *fd)
+/* Doors: Go accepts, while nobody could see an emission. */
+int
+gsv_door (gsv_state *st, int i, gsv_incoming *from)
 {
-  gsv_door *door;
+  int fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 3);
 
-  *fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 3);
-  if (*fd < 0)
-    {
-      *fd = -errno;
-      return NULL;
-    }
-  door = g_new0 (gsv_door, 1);
-  door->fd = *fd;
-  door->sock = i;
-  door->source = source_of (st->socks->pdata[i]);
-  if (door->source != NULL)
-    g_object_ref (door->source);
-  door->source_id = gsv_source_id (door->source);
-  return door;
-}
-
-void
-gsv_door_free (uintptr_t number)
-{
-  gsv_door *door = (gsv_door *) number;
-
-  if (door->source != NULL)
-    g_object_unref (door->source);
-  g_free (door);
-}
-
-uint32_t
-gsv_door_take (uintptr_t number, gsv_incoming *out, int max)
-{
-  const gsv_door *door = (const gsv_door *) number;
-  uint32_t n = 0;
-
-  while (n < (uint32_t) max)
-    {
-      int r = accept_one (door->fd, door->sock, &out[n]);
-      if (r < 0)
-        return n | (uint32_t) -r << 16;
-      out[n].source = door->source;
-      out[n].source_id = door->source_id;
-      n += r;
-    }
-  return n;
+  if (fd < 0)
+    return -errno;
+  memset (from, 0, sizeof *from);
+  from->sock = i;
+  from->source = source_of (st->socks->pdata[i]);
+  if (from->source != NULL)
+    g_object_ref (from->source);
+  from->source_id = gsv_source_id (from->source);
+  return fd;
 }

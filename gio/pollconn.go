@@ -112,7 +112,7 @@ func (p *polled) read(c *conn, w *idleWatch, b []byte) (int, syscall.Errno, erro
 // tryRead answers false to wait: the poller is edge-triggered, so only once
 // there is nothing more.
 func (p *polled) tryRead(uintptr) bool {
-	p.rd.n, p.rd.errno = p.rd.c.native.recv(p.rd.buf)
+	p.rd.n, p.rd.errno = p.rd.c.recv(p.rd.buf)
 	return p.rd.errno != syscall.EAGAIN || p.rd.idle.waits(reading, false)
 }
 
@@ -129,7 +129,7 @@ func (p *polled) write(c *conn, w *idleWatch, b []byte) (int, syscall.Errno, err
 func (p *polled) tryWrite(uintptr) bool {
 	before := p.wr.n
 	for p.wr.n < len(p.wr.buf) {
-		n, errno := p.wr.c.native.send(p.wr.buf[p.wr.n:])
+		n, errno := p.wr.c.send(p.wr.buf[p.wr.n:])
 		p.wr.n += n
 		p.wr.errno = errno
 		p.wr.idle.moves(writing)

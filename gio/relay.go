@@ -154,7 +154,7 @@ func (r *relaying) tryBuffer(uintptr) bool {
 	if c.hasUnread {
 		r.buf[0], r.n, c.hasUnread = c.unread, 1, false
 	} else {
-		r.n, errno = c.native.recv(r.buf[:r.most(relaySize)])
+		r.n, errno = c.recv(r.buf[:r.most(relaySize)])
 	}
 	r.recvErrno = errno
 	if errno != 0 || r.n == 0 {

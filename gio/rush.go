@@ -17,9 +17,9 @@ import (
 // It is the same to everybody but the processor. There is a rush only while
 // nobody could see an emission of "incoming": no handler is connected, the class
 // handler is not overridden, and nobody has asked for the GObject. What is
-// accepted is made a GSocketConnection as GIO does it. Whoever is about to
-// change any of that, to stop, to close or to add an address ends the rush
-// first, and it ends by itself when clients become few.
+// accepted becomes a GSocketConnection when somebody asks for that, see bare.go.
+// Whoever is about to change any of that, to stop, to close or to add an address
+// ends the rush first, and it ends by itself when clients become few.
 type rush struct {
 	l     *listener
 	sv    *serving // nil: clients go to who asks
@@ -29,20 +29,20 @@ type rush struct {
 	stale bool        // about to be left, for want of who asks; under listener.mu
 	timer *time.Timer // protected by mu
 
-	mu    sync.Mutex // held while accepting, until the handlers are started
-	over  bool       // nobody accepts any more
-	n     int        // accepted since the last look
-	limit int        // a descriptor above it is one of the last
+	mu   sync.Mutex // held while accepting, until the handlers are started
+	over bool       // nobody accepts any more
+	n    int        // accepted since the last look
 }
 
 // door is one listening socket in a rush.
 type door struct {
-	r      *rush
-	native nativeDoor
-	file   *os.File // a duplicate of the socket, in Go's poller
-	raw    syscall.RawConn
-	asked  chan struct{} // holds a token when somebody may have begun to ask
-	batch  [rushBatch]incoming
+	r       *rush
+	file    *os.File // a duplicate of the socket, in Go's poller
+	raw     syscall.RawConn
+	fd      int           // the file's, while accepting
+	lingers bool          // closing a client may take time; under rush.mu
+	asked   chan struct{} // holds a token when somebody may have begun to ask
+	batch   [rushBatch]incoming
 
 	// What take tells serve.
 	failed int  // in a row
@@ -63,6 +63,9 @@ const (
 	rushDescriptors = 32
 )
 
+// noRush is GLIBSERVE_DEBUG=norush, for those who want to see GIO do the work.
+var noRush = debugFlag("norush")
+
 // rushes is for tests, which have the first client begin a rush, or nobody.
 var rushes struct{ always, never atomic.Bool }
 
@@ -70,7 +73,7 @@ var rushes struct{ always, never atomic.Bool }
 // The caller holds mu.
 func (l *listener) mayRush() bool {
 	sv := l.pull.serve
-	return l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
+	return canAccept && !noRush && l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
 		!l.foreign.Load() && l.wish.Load() && l.paused.Load() == 0 && !l.socksClosed && !rushes.never.Load()
 }
 
@@ -122,22 +125,35 @@ func (l *listener) rushNow() bool {
 }
 
 func (r *rush) open(i int) (*door, error) {
-	nd, fd, err := r.l.native.openDoor(i)
+	d := &door{r: r, asked: make(chan struct{}, 1)}
+	from, fd, err := r.l.native.openDoor(i)
 	if err != nil {
 		return nil, err
+	}
+	for i := range d.batch {
+		d.batch[i] = from
 	}
 	f := os.NewFile(uintptr(fd), "listening socket")
 	// NewFile swallows the poller's refusal: clients would wait for ever.
 	err = f.SetDeadline(time.Time{})
 	if err == nil {
-		d := &door{r: r, native: nd, file: f, asked: make(chan struct{}, 1)}
-		if d.raw, err = f.SyscallConn(); err == nil {
-			return d, nil
-		}
+		d.file, d.fd = f, fd
+		d.raw, err = f.SyscallConn()
 	}
-	_ = f.Close()
-	nd.free()
-	return nil, err
+	if err != nil {
+		_ = f.Close()
+		from.dropSource()
+		return nil, err
+	}
+	d.lookAtLinger()
+	return d, nil
+}
+
+// lookAtLinger asks for SO_LINGER, which clients inherit. It is an int and another
+// one: the first says whether.
+func (d *door) lookAtLinger() {
+	on, err := syscall.GetsockoptInt(d.fd, syscall.SOL_SOCKET, syscall.SO_LINGER)
+	d.lingers = on != 0 || err != nil
 }
 
 // serve accepts until the rush is over.
@@ -176,9 +192,14 @@ func (r *rush) wanted() int {
 }
 
 // give hands an accepted client over.
-func (r *rush) give(in *incoming) {
-	l := r.l
+func (d *door) give(in *incoming) {
+	r, l := d.r, d.r.l
 	sc := newConn(l, in)
+	sc.c.isBrief = !d.lingers
+	if err := sc.c.begin(); err != nil {
+		_ = sc.Close()
+		return
+	}
 	if r.sv != nil {
 		l.track(sc.c, true)
 		r.sv.start(sc)
@@ -223,11 +244,12 @@ func (d *door) some() (more, over bool) {
 		d.idle = true
 		return false, false
 	}
-	n, errno := d.native.take(d.batch[:min(left, wanted)])
+	n, errno := d.accept(min(left, wanted))
+	limit := descriptorLimit()
 	for i := range n {
 		in := &d.batch[i]
-		r.give(in)
-		if in.descriptor() > r.limit {
+		d.give(in)
+		if in.descriptor() > limit {
 			errno = syscall.EMFILE // not yet, but soon
 		}
 	}
@@ -251,6 +273,20 @@ func (d *door) some() (more, over bool) {
 		r.full(0) // GIO shall see what it is
 	}
 	return false, true
+}
+
+// accept fills the batch, at most that far, and tells why there were no more.
+func (d *door) accept(most int) (n int, errno syscall.Errno) {
+	if !mayAccept(d.fd) {
+		return 0, syscall.EBADF
+	}
+	for n < most {
+		if errno = d.batch[n].accept(d.fd); errno != 0 {
+			break
+		}
+		n++
+	}
+	return n, errno
 }
 
 // full ends the rush with a reason why nobody is to accept for a while. The
@@ -284,7 +320,9 @@ func (r *rush) look() {
 	}
 	few := r.timer != nil && r.n < rushFew && !rushes.always.Load()
 	r.n = 0
-	r.limit = descriptorLimit()
+	for _, d := range r.doors {
+		d.lookAtLinger()
+	}
 	switch {
 	case few:
 		r.full(0)
@@ -317,7 +355,7 @@ func (r *rush) leave() {
 		close(r.ended)
 		for _, d := range r.doors {
 			_ = d.file.Close() // waits until take has returned
-			d.native.free()
+			d.batch[0].dropSource()
 		}
 		r.l.mu.Lock()
 		if r.l.rush == r {

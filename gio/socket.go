@@ -75,7 +75,7 @@ func (s *Socket) Close() error { return s.sc.Close() }
 
 // Gotk4 returns the socket as gotk4's object. The wrapper is made at the first
 // call and lives until the process ends, and so does the GSocket, though Close still closes it; ask only when
-// you need it. It returns nil after Close.
+// you need it. It returns nil after Close, or when GIO makes no object.
 func (s *Socket) Gotk4() (w *gotkgio.Socket) {
 	defer runtime.KeepAlive(s)
 	_ = s.sc.use("wrap", func(n nativeConn) error {

@@ -49,7 +49,11 @@ func newTLSConn(limit time.Duration, mk func(nativeConn) (nativeStream, error)) 
 // ready waits for the handshake. The caller holds c.life.
 func (t *tlsConn) ready(c *conn, ctx context.Context, deadline <-chan struct{}) error {
 	return t.hs.wait(func() (with handshaking, err error) {
-		t.native, err = t.make(c.native)
+		n, err := c.objects()
+		if err != nil {
+			return with, err
+		}
+		t.native, err = t.make(n)
 		with.native, with.after = t.native, func() {}
 		if p, rerr := c.register(); t.server && rerr == nil {
 			with.listen = func() { _ = p.raw.Read(hasArrived) }

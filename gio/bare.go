@@ -1,0 +1,99 @@
+package gio
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+)
+
+// A TCP connection that was accepted in a rush is bare at first: a descriptor
+// without GObjects. They are made when something is asked for that needs them,
+// or when somebody else is to have them; most short connections end before. Until
+// then the connection makes the system calls that GIO would make.
+
+// briefMost is how many bytes a brief call may move: some 20 microseconds.
+const briefMost = 64 << 10
+
+// bareCounts are the bare connections that began and have not got GObjects, and
+// those of them that ended; for debugLeaks.
+var bareCounts struct{ begun, ended atomic.Int64 }
+
+// begin is for a connection that came without GObjects: it does without, or gets
+// them at once. TLS needs them, and a Unix socket may carry descriptors, with
+// which a call is never brief.
+func (c *conn) begin() error {
+	if debugLeaks {
+		bareCounts.begun.Add(1)
+	}
+	c.bare.Store(true)
+	if c.family == syscall.AF_UNIX || c.tls.Load() != nil {
+		_, err := c.objects()
+		return err
+	}
+	return nil
+}
+
+// count is for debugLeaks, once there are GObjects.
+func (c *conn) count() {
+	if debugLeaks {
+		c.native.count()
+	}
+}
+
+// objects returns the connection's GObjects, or why it can't have them. The caller
+// holds life.
+func (c *conn) objects() (nativeConn, error) {
+	if c.bare.Load() {
+		c.addrMu.Lock()
+		defer c.addrMu.Unlock()
+		if c.bare.Load() {
+			native, err := newNativeConn(c.fd)
+			if err != nil {
+				return nativeConn{}, os.NewSyscallError("socket", err)
+			}
+			c.native = native
+			c.count()
+			if debugLeaks {
+				bareCounts.begun.Add(-1)
+			}
+			c.bare.Store(false)
+		}
+	}
+	return c.native, nil
+}
+
+// recv and send never block; a failure is an errno. The caller holds life, and b
+// is not empty.
+
+func (c *conn) recv(b []byte) (int, syscall.Errno) {
+	if c.bare.Load() {
+		return recvfrom(c.fd, b, c.brief(len(b)))
+	}
+	return c.native.recv(b)
+}
+
+func (c *conn) send(b []byte) (int, syscall.Errno) {
+	if c.bare.Load() {
+		return sendto(c.fd, b, c.brief(len(b)))
+	}
+	return c.native.send(b)
+}
+
+// brief tells whether a call is one of a short connection's few: see sockcall.go.
+// One that waits often, and has its own place with the poller, is none.
+func (c *conn) brief(n int) bool {
+	return c.isBrief && n <= briefMost && c.poll.file.Load() == nil
+}
+
+// closeObjects closes the stream and gives up the reference, or closes what there
+// is instead. The caller holds life for writing.
+func (c *conn) closeObjects() {
+	if c.bare.Load() {
+		if debugLeaks {
+			bareCounts.ended.Add(1)
+		}
+		closeSocket(c.fd, c.brief(0))
+		return
+	}
+	c.native.close()
+}

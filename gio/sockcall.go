@@ -1,0 +1,87 @@
+//go:build !386 && !s390x
+
+package gio
+
+import (
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// The system calls of bare connections, and accept4 for them. None of them
+// blocks, also when somebody has made the descriptor a blocking one, but for a
+// close that is not brief.
+//
+// A brief call is made without telling Go's scheduler. It takes the processor
+// from a goroutine that is inside a call, and starts another thread for the
+// others, when the kernel has put that goroutine's thread aside: often because
+// the call has just woken the peer. For a short connection that is a sixth of
+// its cost, and rarely helps anybody: the call would have been over. For
+// connections that live long it keeps the others from waiting, so theirs are
+// ordinary calls.
+
+// canAccept tells whether there are these system calls.
+const canAccept = true
+
+func sockcall(call uintptr, fd int32, b []byte, flags uintptr, brief bool) (int, syscall.Errno) {
+	for {
+		var r uintptr
+		var errno syscall.Errno
+		if brief {
+			r, _, errno = syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), flags, 0, 0)
+		} else {
+			r, _, errno = syscall.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), flags, 0, 0)
+		}
+		switch errno {
+		case 0:
+			return int(r), 0
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+func recvfrom(fd int32, b []byte, brief bool) (int, syscall.Errno) {
+	return sockcall(syscall.SYS_RECVFROM, fd, b, syscall.MSG_DONTWAIT, brief)
+}
+
+func sendto(fd int32, b []byte, brief bool) (int, syscall.Errno) {
+	return sockcall(syscall.SYS_SENDTO, fd, b, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, brief)
+}
+
+// acceptFault is for tests, which have accept4 fail.
+var acceptFault atomic.Pointer[func() syscall.Errno]
+
+// mayAccept sees to it that accept4 does not block: the mode is also that of
+// duplicates, which others may have.
+func mayAccept(fd int) bool {
+	mode, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0)
+	return errno == 0 && (mode&syscall.O_NONBLOCK != 0 || syscall.SetNonblock(fd, true) == nil)
+}
+
+// closeSocket blocks for as long as SO_LINGER says; it is not to be brief then.
+func closeSocket(fd int32, brief bool) {
+	if brief {
+		_, _, _ = syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
+	} else {
+		_ = syscall.Close(int(fd))
+	}
+}
+
+// accept4 is brief, hence for a listening socket that mayAccept has seen. It fills
+// in the client's address and returns its length.
+func accept4(fd int, peer []byte) (client, length int, errno syscall.Errno) {
+	if fault := acceptFault.Load(); fault != nil {
+		if errno := (*fault)(); errno != 0 {
+			return -1, 0, errno
+		}
+	}
+	n := uint32(len(peer))
+	r, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&peer[0])),
+		uintptr(unsafe.Pointer(&n)), syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0, 0)
+	if errno != 0 {
+		return -1, 0, errno
+	}
+	return int(r), int(n), 0
+}

@@ -1,0 +1,17 @@
+//go:build 386 || s390x
+
+package gio
+
+import "syscall"
+
+// These have one system call for all that sockets do, and GIO makes it.
+
+const canAccept = false
+
+func recvfrom(int32, []byte, bool) (int, syscall.Errno) { return 0, syscall.ENOSYS }
+func sendto(int32, []byte, bool) (int, syscall.Errno)   { return 0, syscall.ENOSYS }
+func closeSocket(int32, bool)                           {}
+func mayAccept(int) bool                                { return false }
+func accept4(int, []byte) (client, length int, errno syscall.Errno) {
+	return -1, 0, syscall.ENOSYS
+}
