@@ -8,11 +8,7 @@ import (
 
 // A TCP connection that was accepted in a rush is bare at first: a descriptor
 // without GObjects. They are made when something is asked for that needs them,
-// or when somebody else is to have them; most short connections end before. Until
-// then the connection makes the system calls that GIO would make.
-
-// briefMost is how many bytes a brief call may move: some 20 microseconds.
-const briefMost = 64 << 10
+// or when somebody else is to have them; most short connections end before.
 
 // bareCounts are the bare connections that began and have not got GObjects, and
 // those of them that ended; for debugLeaks.
@@ -20,7 +16,7 @@ var bareCounts struct{ begun, ended atomic.Int64 }
 
 // begin is for a connection that came without GObjects: it does without, or gets
 // them at once. TLS needs them, and a Unix socket may carry descriptors, with
-// which a call is never brief.
+// which closing may take any time.
 func (c *conn) begin() error {
 	if debugLeaks {
 		bareCounts.begun.Add(1)
@@ -62,29 +58,6 @@ func (c *conn) objects() (nativeConn, error) {
 	return c.native, nil
 }
 
-// recv and send never block; a failure is an errno. The caller holds life, and b
-// is not empty.
-
-func (c *conn) recv(b []byte) (int, syscall.Errno) {
-	if c.bare.Load() {
-		return recvfrom(c.fd, b, c.brief(len(b)))
-	}
-	return c.native.recv(b)
-}
-
-func (c *conn) send(b []byte) (int, syscall.Errno) {
-	if c.bare.Load() {
-		return sendto(c.fd, b, c.brief(len(b)))
-	}
-	return c.native.send(b)
-}
-
-// brief tells whether a call is one of a short connection's few: see sockcall.go.
-// One that waits often, and has its own place with the poller, is none.
-func (c *conn) brief(n int) bool {
-	return c.isBrief && n <= briefMost && c.poll.file.Load() == nil
-}
-
 // closeObjects closes the stream and gives up the reference, or closes what there
 // is instead. The caller holds life for writing.
 func (c *conn) closeObjects() {
@@ -92,7 +65,7 @@ func (c *conn) closeObjects() {
 		if debugLeaks {
 			bareCounts.ended.Add(1)
 		}
-		closeSocket(c.fd, c.brief(0))
+		closeSocket(c.fd, !c.lingers && c.poll.file.Load() == nil)
 		return
 	}
 	c.native.close()

@@ -131,39 +131,30 @@ func TestObjectsThatAreMadeAtTheEndEnd(t *testing.T) {
 	require.Eventually(t, func() bool { return counted() <= before }, patience, time.Millisecond)
 }
 
-func TestOnlyShortConnectionsMakeBriefCalls(t *testing.T) {
-	t.Run("until it has waited often", func(t *testing.T) {
-		c, peer := newBareConns(t)()
-		require.True(t, c.Brief())
-		go func() { _, _ = io.Copy(c, c) }()
-		require.Eventually(t, func() bool {
-			say(t, peer, "again")
-			return !c.Brief()
-		}, patience, time.Millisecond)
-		require.True(t, c.Bare())
-	})
-	t.Run("a close that may linger", func(t *testing.T) {
-		lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-			var err error
-			if cerr := raw.Control(func(fd uintptr) {
-				err = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1, Linger: 5})
-			}); cerr != nil {
-				return cerr
-			}
-			return err
-		}}
-		ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer ln.Close()
-		svc := gio.NewSocketService(nil)
-		defer svc.Close()
-		require.NoError(t, svc.AddListener(ln, nil))
-		c, peer := bareConns(t, svc, ln.Addr())()
-		require.False(t, c.Brief())
-		sayBoth(t, c, peer)
-		require.NoError(t, c.Close())
-		requireEnd(t, peer)
-	})
+// A close that may linger is one that Go's scheduler has to know of.
+func TestRushSeesThatClosingMayLinger(t *testing.T) {
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) {
+			err = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1, Linger: 5})
+		}); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	svc := gio.NewSocketService(nil)
+	defer svc.Close()
+	require.NoError(t, svc.AddListener(ln, nil))
+	c, peer := bareConns(t, svc, ln.Addr())()
+	require.True(t, c.Lingers())
+	sayBoth(t, c, peer)
+	require.NoError(t, c.Close())
+	requireEnd(t, peer)
+	c, _ = newBareConns(t)()
+	require.False(t, c.Lingers())
 }
 
 // The mode is a descriptor's and all its duplicates': others may change it.

@@ -187,6 +187,7 @@ func (d *dial) end() {
 // newDialed makes the Go side of a connection and takes over its reference.
 func newDialed(n *dialedConn) *SocketConnection {
 	c := &conn{native: n.conn(), fd: int32(n.descriptor())}
+	c.shared.Store(true) // handlers of "event" have seen it
 	if c.remote = goAddr(n.peerBytes()); c.remote == nil {
 		c.remote = emptyAddr(0) // the peer has gone already
 	}

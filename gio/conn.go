@@ -14,8 +14,8 @@ import (
 
 // SocketConnection is a GSocketConnection (GTcpConnection, GUnixConnection) as
 // a net.Conn. Its methods are for any goroutine and never need the main loop:
-// bytes move through the connection's GSocket, where there is one already, and a
-// goroutine that has to wait is parked on Go's network poller, not on a thread.
+// bytes move by system calls that never block, and a goroutine that has to wait is
+// parked on Go's network poller, not on a thread.
 //
 // Reads are serialised among themselves, and so are writes, each as a whole.
 // Errors are *net.OpError; errors.Is finds net.ErrClosed after Close,
@@ -43,7 +43,9 @@ type conn struct {
 	closed   atomic.Bool
 	detached atomic.Bool
 	bare     atomic.Bool // there are no GObjects yet; set back by objects
-	isBrief  bool        // see brief; immutable
+	shared   atomic.Bool // somebody else may have the GObjects
+	lingers  bool        // SO_LINGER may be set; immutable
+	sends    uint8       // under wmu
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
 	tracked  bool        // in the owner's books; under owner.live
 
@@ -80,6 +82,7 @@ type conn struct {
 // reference that the trampoline offers; one of a rush begins without.
 func newConn(l *listener, in *incoming) *SocketConnection {
 	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
+	c.shared.Store(!hasCalls || l != nil && l.foreign.Load())
 	c.hint = l.addrOf(in.listening())
 	b, known := in.peerBytes()
 	if !known { // a named Unix socket
@@ -123,7 +126,7 @@ func (sc *SocketConnection) watchForgotten() {
 	}
 }
 
-// Read reads up to len(b) bytes (g_socket_receive_with_blocking). It blocks
+// Read reads up to len(b) bytes (as g_socket_receive_with_blocking). It blocks
 // until there are some, the peer has closed its side (io.EOF), the read
 // deadline has passed, or Close or CloseRead.
 func (sc *SocketConnection) Read(b []byte) (int, error) {
@@ -205,7 +208,7 @@ func (c *conn) readResult(w *idleWatch, n int, errno syscall.Errno) (int, error)
 	return n, nil
 }
 
-// Write writes all of b (g_socket_send_with_blocking). It blocks until the
+// Write writes all of b (as g_socket_send_with_blocking). It blocks until the
 // kernel has taken it, the write deadline has passed, or Close; the count says
 // how much went out before an error.
 func (sc *SocketConnection) Write(b []byte) (int, error) {

@@ -38,10 +38,14 @@
 // done where nobody could tell: with no handler of "incoming" connected, no
 // ServiceConfig.Incoming, and Gotk4 of the service never called. A TCP
 // connection that came so becomes a GSocketConnection when something is called
-// that needs one, such as Gotk4, SetNoDelay or CloseWrite; until then the library
-// makes the system calls that GIO would make. What replaces those of the C
-// library (by LD_PRELOAD) does not see them: GLIBSERVE_DEBUG=norush in the
-// environment leaves everything to GIO.
+// that needs one, such as Gotk4, SetNoDelay or CloseWrite.
+// GLIBSERVE_DEBUG=norush in the environment leaves accepting to GIO.
+//
+// A connection's bytes move by the system calls that GSocket would make, without
+// GSocket as long as nobody else may have it. Gotk4, of the connection, its
+// Socket or before that of the service, is what gives it to others; from then on
+// they move by g_socket_receive_with_blocking and g_socket_send_with_blocking.
+// What replaces functions of the C library (by LD_PRELOAD) sees only those.
 //
 // # Which thread am I on
 //

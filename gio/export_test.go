@@ -44,8 +44,11 @@ func (s *SocketService) InRush() bool {
 // Bare tells whether the connection still has no GObjects.
 func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }
 
-// Brief tells whether its calls are made without telling Go's scheduler.
-func (sc *SocketConnection) Brief() bool { return sc.c.brief(0) }
+// Shared tells whether bytes move by way of GIO.
+func (sc *SocketConnection) Shared() bool { return sc.c.shared.Load() }
+
+// Lingers tells whether its end may take time.
+func (sc *SocketConnection) Lingers() bool { return sc.c.lingers }
 
 // AcceptFault has accept(2) in a rush answer what f says, until undone: that is
 // Go's own call.
@@ -53,3 +56,6 @@ func AcceptFault(f func() syscall.Errno) (undo func()) {
 	acceptFault.Store(&f)
 	return func() { acceptFault.Store(nil) }
 }
+
+// HasCalls tells whether connections make system calls of their own.
+const HasCalls = hasCalls

@@ -68,6 +68,7 @@ func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 		defer sc.c.addrMu.Unlock()
 		if sc.c.wrapper == nil {
 			sc.c.graceful.Store(true) // its user may set it
+			sc.c.shared.Store(true)
 			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
 		}
 		w = sc.c.wrapper

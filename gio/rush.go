@@ -73,7 +73,7 @@ var rushes struct{ always, never atomic.Bool }
 // The caller holds mu.
 func (l *listener) mayRush() bool {
 	sv := l.pull.serve
-	return canAccept && !noRush && l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
+	return hasCalls && !noRush && l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
 		!l.foreign.Load() && l.wish.Load() && l.paused.Load() == 0 && !l.socksClosed && !rushes.never.Load()
 }
 
@@ -195,7 +195,7 @@ func (r *rush) wanted() int {
 func (d *door) give(in *incoming) {
 	r, l := d.r, d.r.l
 	sc := newConn(l, in)
-	sc.c.isBrief = !d.lingers
+	sc.c.lingers = d.lingers
 	if err := sc.c.begin(); err != nil {
 		_ = sc.Close()
 		return

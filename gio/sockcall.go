@@ -8,20 +8,17 @@ import (
 	"unsafe"
 )
 
-// The system calls of bare connections, and accept4 for them. None of them
-// blocks, also when somebody has made the descriptor a blocking one, but for a
-// close that is not brief.
+// The system calls of connections. None of them blocks, also when somebody has
+// made the descriptor a blocking one, but for a close that is not brief.
 //
-// A brief call is made without telling Go's scheduler. It takes the processor
-// from a goroutine that is inside a call, and starts another thread for the
-// others, when the kernel has put that goroutine's thread aside: often because
-// the call has just woken the peer. For a short connection that is a sixth of
-// its cost, and rarely helps anybody: the call would have been over. For
-// connections that live long it keeps the others from waiting, so theirs are
-// ordinary calls.
+// A brief call is made without telling Go's scheduler, which takes the processor
+// from a goroutine that is inside a call, and has another thread go on with it,
+// when the kernel has put the goroutine's thread aside: often because the call
+// has just woken the peer. That is a sixth of what a short connection costs and
+// an eighth of an echo, for calls that would have been over.
 
-// canAccept tells whether there are these system calls.
-const canAccept = true
+// hasCalls tells whether there are these system calls.
+const hasCalls = true
 
 func sockcall(call uintptr, fd int32, b []byte, flags uintptr, brief bool) (int, syscall.Errno) {
 	for {

@@ -6,7 +6,7 @@ import "syscall"
 
 // These have one system call for all that sockets do, and GIO makes it.
 
-const canAccept = false
+const hasCalls = false
 
 func recvfrom(int32, []byte, bool) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 func sendto(int32, []byte, bool) (int, syscall.Errno)   { return 0, syscall.ENOSYS }

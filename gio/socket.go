@@ -83,6 +83,7 @@ func (s *Socket) Gotk4() (w *gotkgio.Socket) {
 		c.addrMu.Lock()
 		defer c.addrMu.Unlock()
 		if c.socket == nil {
+			c.shared.Store(true)
 			o := wrap(n.socketPointer())
 			c.socket = &gotkgio.Socket{
 				Object:        o,

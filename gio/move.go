@@ -1,0 +1,39 @@
+package gio
+
+import "syscall"
+
+// Bytes move by the system calls that g_socket_receive_with_blocking and
+// g_socket_send_with_blocking make, and by these themselves once somebody else may
+// have the GSocket: then it is GIO that knows whether it is still open.
+
+// The bounds of a brief call, see sockcall.go, in bytes: some 10 microseconds.
+const (
+	briefRecv = 64 << 10 // of space; there are seldom as many
+	briefSend = 16 << 10
+)
+
+// recv never blocks; a failure is an errno. The caller holds life and rmu, and b
+// is not empty.
+func (c *conn) recv(b []byte) (int, syscall.Errno) {
+	if c.shared.Load() {
+		return c.native.recv(b)
+	}
+	return recvfrom(c.fd, b, len(b) <= briefRecv && c.family != syscall.AF_UNIX)
+}
+
+// send is the same for wmu.
+func (c *conn) send(b []byte) (int, syscall.Errno) {
+	if c.shared.Load() {
+		return c.native.send(b)
+	}
+	return sendto(c.fd, b, len(b) <= briefSend && c.family != syscall.AF_UNIX && c.sendsBrief())
+}
+
+// sendsBrief is the choice between what all connections move together and how
+// long one may have to wait when more threads want a processor than there are:
+// see sockcall.go. One in eight calls that the scheduler knows of keeps the slowest
+// hundredth where it is without brief calls, and most of their gain.
+func (c *conn) sendsBrief() bool {
+	c.sends++
+	return c.sends%8 != 0 || c.poll.file.Load() == nil
+}
