@@ -29,7 +29,7 @@ func startBrowser(t *testing.T) context.Context {
 	path := need(t, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 	// The browser's own processes may write to it a moment longer than it lives,
 	// which TempDir would take for a failure.
-	dir, err := os.MkdirTemp("", "browser")
+	dir, err := os.MkdirTemp("", "browser") //nolint:usetesting // for that reason
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, servertest.Patience, 10*time.Millisecond)
