@@ -45,7 +45,7 @@ func (c *conn) saveLocalAddr() {
 	case c.family == syscall.AF_UNIX:
 		c.local = localAddr(int(c.fd))
 	default:
-		_, _ = sockname(int(c.fd), c.self[:])
+		getsockname(c.fd, c.self[:])
 	}
 }
 

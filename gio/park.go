@@ -62,7 +62,7 @@ func newParkingLot() (*parkingLot, error) {
 func (p *parkingLot) watch() {
 	n := 0
 	look := func(uintptr) bool {
-		n, _ = syscall.EpollWait(p.fd, p.events[:], 0)
+		n = epollReady(p.fd, p.events[:])
 		return n > 0
 	}
 	for p.raw.Read(look) == nil {

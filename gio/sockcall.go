@@ -57,6 +57,22 @@ func mayAccept(fd int) bool {
 	return errno == 0 && (mode&syscall.O_NONBLOCK != 0 || syscall.SetNonblock(fd, true) == nil)
 }
 
+// epollReady takes what is ready, without waiting. It is brief.
+func epollReady(fd int, events []syscall.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// getsockname is brief. It fills in the address, or leaves it as it is.
+func getsockname(fd int32, addr []byte) {
+	n := uint32(len(addr))
+	_, _, _ = syscall.RawSyscall(syscall.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&addr[0])), uintptr(unsafe.Pointer(&n)))
+}
+
 // closeSocket blocks for as long as SO_LINGER says; it is not to be brief then.
 func closeSocket(fd int32, brief bool) {
 	if brief {
