@@ -41,6 +41,9 @@ func (s *SocketService) InRush() bool {
 	return s.l.rush != nil
 }
 
+// Sync has the loop bring the library's own pauses up to date.
+func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.syncNow(); return nil }) }
+
 // Bare tells whether the connection still has no GObjects.
 func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }
 

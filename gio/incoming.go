@@ -241,23 +241,13 @@ func (l *listener) syncNow() {
 		l.rush.stale = true // who asks from now on asks the loop
 	}
 	l.mu.Unlock()
-	l.live.Lock()
-	if l.cfg.MaxConns > 0 {
-		left := l.connsLeftLocked()
-		l.native.laneBudget(max(left, 0))
-		if left <= 0 {
-			l.paused.Or(pauseMaxConns)
-			set |= pauseMaxConns
-		} else {
-			l.paused.And(^uint32(pauseMaxConns))
-		}
-	}
-	l.live.Unlock()
-	if set != 0 {
+	if set != 0 || l.connsLeft() <= 0 {
 		l.leaveRush()
 	} else if l.rushNow() {
 		set = pauseRush
 	}
+	// After that: a rush accepts until it has been left.
+	set |= l.budget()
 	l.native.pause(set, mine&^set)
 	if l.paused.Load()&pauseDescriptors != 0 {
 		l.native.checkDescriptors()
@@ -274,6 +264,24 @@ func (l *listener) descriptors(out bool) {
 	}
 	l.paused.And(^uint32(pauseDescriptors))
 	l.log.Info("gio: accepting again")
+}
+
+// budget tells C how many more it may accept with MaxConns, and returns the
+// reason to pause when there are none. On the loop's thread.
+func (l *listener) budget() uint32 {
+	if l.cfg.MaxConns <= 0 {
+		return 0
+	}
+	l.live.Lock()
+	defer l.live.Unlock()
+	left := l.connsLeftLocked()
+	l.native.laneBudget(max(left, 0))
+	if left <= 0 {
+		l.paused.Or(pauseMaxConns)
+		return pauseMaxConns
+	}
+	l.paused.And(^uint32(pauseMaxConns))
+	return 0
 }
 
 // foreignActive hears of start or stop called on the GObject itself, on any

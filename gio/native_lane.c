@@ -103,6 +103,8 @@ gsv_lane_push (gsv_state *st, GSocketConnection *connection, GObject *source)
       g_object_ref (connection);
       if (source != NULL)
         g_object_ref (source);
+      /* Before Go can take it: what it has taken is never more than this. */
+      __atomic_add_fetch (&st->lane_pushed, 1, __ATOMIC_RELEASE);
       g_array_append_val (lane->queue, in);
       if (lane->waiting)
         {
@@ -115,7 +117,6 @@ gsv_lane_push (gsv_state *st, GSocketConnection *connection, GObject *source)
   g_mutex_unlock (&lane->lock);
   if (on)
     {
-      __atomic_add_fetch (&st->lane_pushed, 1, __ATOMIC_RELEASE);
       look_for_rush (st);
       if (st->lane_budget > 0 && --st->lane_budget == 0)
         {

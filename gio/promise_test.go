@@ -15,6 +15,27 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
+// again calls f again and again, on a goroutine, until the function that it
+// returns is called, which waits for the call in progress.
+func again(f func()) (stop func()) {
+	stopped, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stopped:
+				return
+			default:
+				f()
+			}
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-ended
+	}
+}
+
 // hammer connects n clients at a time until stop is closed: each sends a byte
 // and wants it back. It counts who was served and who was lost.
 func hammer(t *testing.T, addr net.Addr, n int, stop <-chan struct{}) (wait func() (served, lost int64)) {
