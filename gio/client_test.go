@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -411,19 +410,10 @@ func TestForgottenDialedConnectionIsClosed(t *testing.T) {
 	peer, err := l.Accept()
 	require.NoError(t, err)
 	defer peer.Close()
-	var once sync.Once
-	stop := make(chan struct{})
-	defer once.Do(func() { close(stop) })
-	go func() {
-		for {
-			runtime.GC()
-			select {
-			case <-stop:
-				return
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
-	}()
+	defer again(func() {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+	})()
 	require.NoError(t, peer.SetReadDeadline(time.Now().Add(clientPatience)))
 	_, err = peer.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)

@@ -133,25 +133,12 @@ func TestStopLeavesTheLimitAsItIsSet(t *testing.T) {
 	limitDescriptors(t, 500) // and what it was, at the end
 	var old, now syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
-	stop, ended := make(chan struct{}), make(chan struct{})
 	var stops atomic.Int64
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				svc.Stop()
-				svc.Start()
-				stops.Add(1)
-			}
-		}
-	}()
-	defer func() {
-		close(stop)
-		<-ended
-	}()
+	defer again(func() {
+		svc.Stop()
+		svc.Start()
+		stops.Add(1)
+	})()
 	for i := range uint64(2000) {
 		for _, n := range []uint64{150 + i%50, 400 + i%50} {
 			want := old

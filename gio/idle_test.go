@@ -215,19 +215,10 @@ func TestIdleTimeoutWhileAReadRegisters(t *testing.T) {
 func TestIdleTimeoutsAndDeadlinesAtTheSameTime(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 		c.SetIdleTimeout(time.Millisecond)
-		stop, ended := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(ended)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					_ = c.SetDeadline(time.Now().Add(time.Hour))
-					c.SetIdleTimeout(time.Millisecond)
-				}
-			}
-		}()
+		stop := again(func() {
+			_ = c.SetDeadline(time.Now().Add(time.Hour))
+			c.SetIdleTimeout(time.Millisecond)
+		})
 		sent := 0
 		for got := 0; got < 50; {
 			n, err := c.Read(make([]byte, 1))
@@ -239,8 +230,7 @@ func TestIdleTimeoutsAndDeadlinesAtTheSameTime(t *testing.T) {
 				sent++
 			}
 		}
-		close(stop)
-		<-ended
+		stop()
 		c.SetIdleTimeout(0)
 		for got := 50; got < sent; got++ {
 			_, err := io.ReadFull(c, make([]byte, 1))

@@ -1,10 +1,8 @@
 package gio
 
 import (
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -32,22 +30,6 @@ type rush struct {
 	mu   sync.Mutex // held while accepting, until the handlers are started
 	over bool       // nobody accepts any more
 	n    int        // accepted since the last look
-}
-
-// door is one listening socket in a rush.
-type door struct {
-	r       *rush
-	file    *os.File // a duplicate of the socket, in Go's poller
-	raw     syscall.RawConn
-	fd      int           // the file's, while accepting
-	lingers bool          // closing a client may take time; under rush.mu
-	asked   chan struct{} // holds a token when somebody may have begun to ask
-	batch   [rushBatch]incoming
-
-	// What take tells serve.
-	failed int  // in a row
-	idle   bool // nobody asks
-	over   bool
 }
 
 const (
@@ -124,53 +106,6 @@ func (l *listener) rushNow() bool {
 	return true
 }
 
-func (r *rush) open(i int) (*door, error) {
-	d := &door{r: r, asked: make(chan struct{}, 1)}
-	from, fd, err := r.l.native.openDoor(i)
-	if err != nil {
-		return nil, err
-	}
-	for i := range d.batch {
-		d.batch[i] = from
-	}
-	f := os.NewFile(uintptr(fd), "listening socket")
-	// NewFile swallows the poller's refusal: clients would wait for ever.
-	err = f.SetDeadline(time.Time{})
-	if err == nil {
-		d.file, d.fd = f, fd
-		d.raw, err = f.SyscallConn()
-	}
-	if err != nil {
-		_ = f.Close()
-		from.dropSource()
-		return nil, err
-	}
-	d.lookAtLinger()
-	return d, nil
-}
-
-// lookAtLinger asks for SO_LINGER, which clients inherit. It is an int and another
-// one: the first says whether.
-func (d *door) lookAtLinger() {
-	on, err := syscall.GetsockoptInt(d.fd, syscall.SOL_SOCKET, syscall.SO_LINGER)
-	d.lingers = on != 0 || err != nil
-}
-
-// serve accepts until the rush is over.
-func (d *door) serve() {
-	take := d.take // once: as an argument it would be made for each turn
-	for !d.over && d.raw.Read(take) == nil {
-		if !d.idle {
-			continue
-		}
-		d.idle = false
-		select {
-		case <-d.asked:
-		case <-d.r.ended:
-		}
-	}
-}
-
 // ask tells the doors that somebody asks.
 func (r *rush) ask() {
 	for _, d := range r.doors {
@@ -189,104 +124,6 @@ func (r *rush) wanted() int {
 	r.l.mu.Lock()
 	defer r.l.mu.Unlock()
 	return min(len(r.l.pull.waiters), rushBatch)
-}
-
-// give hands an accepted client over.
-func (d *door) give(in *incoming) {
-	r, l := d.r, d.r.l
-	sc := newConn(l, in)
-	sc.c.lingers = d.lingers
-	if err := sc.c.begin(); err != nil {
-		_ = sc.Close()
-		return
-	}
-	if r.sv != nil {
-		l.track(sc.c, true)
-		r.sv.start(sc)
-		return
-	}
-	if to, ok := l.pullTarget(); ok {
-		l.deliver(to, sc)
-		return
-	}
-	// The service is closed, or nobody asks any more since this was accepted,
-	// and a handler is being connected.
-	_ = sc.Close()
-}
-
-// take accepts what waits. It answers false to wait for more clients: the poller
-// is edge-triggered, so only once there is none.
-func (d *door) take(uintptr) bool {
-	for {
-		more, over := d.some()
-		if d.over = over; over || !more {
-			return over || d.idle
-		}
-	}
-}
-
-// some accepts one batch and hands it over. There may be more, or the
-// rush is over.
-func (d *door) some() (more, over bool) {
-	r := d.r
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return false, true
-	}
-	left := r.l.connsLeft()
-	if left <= 0 {
-		r.full(pauseMaxConns)
-		return false, true
-	}
-	wanted := r.wanted()
-	if wanted == 0 {
-		d.idle = true
-		return false, false
-	}
-	n, errno := d.accept(min(left, wanted))
-	limit := descriptorLimit()
-	for i := range n {
-		in := &d.batch[i]
-		d.give(in)
-		if in.descriptor() > limit {
-			errno = syscall.EMFILE // not yet, but soon
-		}
-	}
-	r.n += n
-	if n > 0 {
-		d.failed = 0
-	}
-	switch errno {
-	case syscall.EAGAIN:
-		return false, false
-	case 0:
-		return true, false
-	case syscall.EINTR, syscall.ECONNABORTED:
-		if d.failed++; d.failed < rushBatch {
-			return true, false
-		}
-		r.full(0)
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		r.full(pauseDescriptors)
-	default:
-		r.full(0) // GIO shall see what it is
-	}
-	return false, true
-}
-
-// accept fills the batch, at most that far, and tells why there were no more.
-func (d *door) accept(most int) (n int, errno syscall.Errno) {
-	if !mayAccept(d.fd) {
-		return 0, syscall.EBADF
-	}
-	for n < most {
-		if errno = d.batch[n].accept(d.fd); errno != 0 {
-			break
-		}
-		n++
-	}
-	return n, errno
 }
 
 // full ends the rush with a reason why nobody is to accept for a while. The
@@ -331,16 +168,6 @@ func (r *rush) look() {
 	default:
 		r.timer.Reset(rushTime)
 	}
-}
-
-// descriptorLimit is the highest descriptor that leaves some to others; it is
-// what the guard in C thinks as well.
-func descriptorLimit() int {
-	var lim syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > 1<<30 {
-		return 1 << 30
-	}
-	return int(lim.Cur) - int(min(rushDescriptors, lim.Cur/16)) - 1
 }
 
 // leave ends the rush: when it returns, nobody accepts, and the duplicates of

@@ -32,29 +32,24 @@ func TestCloseStopsFirst(t *testing.T) {
 		addr, err := svc.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		serve(t, svc, echo)
-		stop := make(chan struct{})
 		connected := make(chan struct{}, 1)
+		var stops []func()
 		for range 4 {
-			go func() {
-				for {
+			stops = append(stops, again(func() {
+				if c, err := net.Dial("tcp", addr.String()); err == nil {
+					_ = c.Close()
 					select {
-					case <-stop:
-						return
+					case connected <- struct{}{}:
 					default:
 					}
-					if c, err := net.Dial("tcp", addr.String()); err == nil {
-						_ = c.Close()
-						select {
-						case connected <- struct{}{}:
-						default:
-						}
-					}
 				}
-			}()
+			}))
 		}
 		receive(t, connected)
 		require.NoError(t, svc.Close())
-		close(stop)
+		for _, stop := range stops {
+			stop()
+		}
 		for range 50 { // what GIO would have to say, it says in these iterations
 			require.NoError(t, loop.Call(context.Background(), func() error { return nil }))
 		}
