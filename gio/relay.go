@@ -10,12 +10,12 @@ import (
 )
 
 // How much is moved at a time through a buffer, and when the kernel moves it
-// instead: splice(2) saves two copies and costs more calls.
+// instead: splice(2) saves two copies and costs more calls. What fits into the
+// buffer is better off there: a full one and no wait for more begins a splice,
+// and spliceEnd times no more than that, each after a wait, end it.
 const (
-	relaySize   = 64 << 10
-	spliceMin   = 16 << 10 // a read of so much begins it
-	spliceSmall = 8 << 10  // and spliceEnd of less end it
-	spliceEnd   = 4
+	relaySize = 64 << 10
+	spliceEnd = 4
 )
 
 var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
@@ -34,6 +34,7 @@ type relaying struct {
 	buf                *[relaySize]byte
 	pipe               pipe
 	n                  int
+	waited             bool  // for something to come
 	errno              error // of splice
 	recvErrno          syscall.Errno
 	takeBuf, splicedIn func(fd uintptr) bool
@@ -43,11 +44,13 @@ type relaying struct {
 func (sc *SocketConnection) relay(from *SocketConnection, r io.Reader) (int64, error) {
 	c := newRelaying(sc, from.c, r)
 	var err error
-	for err == nil && c.remain != 0 {
+	for full := false; err == nil && c.remain != 0; {
 		if err = c.receive(); err != nil {
 			break
 		}
-		if err = c.deliver(); err == nil && c.n >= spliceMin {
+		bulk := full && !c.waited
+		full = c.n == relaySize
+		if err = c.deliver(); err == nil && bulk {
 			err = c.throughPipe()
 		}
 	}
@@ -108,6 +111,7 @@ func (r *relaying) deliver() error {
 // frames are small, as those of Read.
 func (r *relaying) receive() error {
 	c := r.src
+	r.waited = false
 	c.rmu.Lock()
 	c.life.RLock()
 	err := r.receiveLocked()
@@ -161,6 +165,7 @@ func (r *relaying) tryBuffer(uintptr) bool {
 		relayBuffers.Put(r.buf)
 		r.buf = nil
 	}
+	r.waited = r.waited || errno == syscall.EAGAIN
 	return errno != syscall.EAGAIN
 }
 
@@ -184,7 +189,7 @@ func (r *relaying) throughPipe() error {
 			return err
 		}
 		pipes.put(r.pipe)
-		if in < spliceSmall {
+		if r.waited && in <= relaySize {
 			small++
 		} else {
 			small = 0
@@ -212,6 +217,7 @@ func (r *relaying) spliceIn() (worked bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r.waited = false
 	if err := p.raw.Read(r.splicedIn); err != nil {
 		return false, c.pollError(err)
 	}
@@ -238,6 +244,7 @@ func (r *relaying) trySplice(fd uintptr) bool {
 	if r.n == 0 {
 		pipes.put(r.pipe)
 	}
+	r.waited = r.waited || r.errno == syscall.EAGAIN
 	return r.errno != syscall.EAGAIN
 }
 
