@@ -108,7 +108,7 @@ func (before stock) compare() int {
 		runtime.GC()
 		now = take()
 		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors &&
-			now.connections <= before.connections && now.listeners <= before.listeners && now.sources <= before.sources {
+			now.connections == before.connections && now.listeners <= before.listeners && now.sources <= before.sources {
 			return 0
 		}
 		if time.Now().After(end) {

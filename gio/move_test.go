@@ -20,7 +20,6 @@ func TestBytesMoveByGIOOnceOthersMayHaveTheObjects(t *testing.T) {
 		sayBoth(t, c, peer)
 	})
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
-		wrapped.Add(1)
 		require.NotNil(t, c.Socket().Gotk4())
 		require.True(t, c.Shared())
 		sayBoth(t, c, peer)
