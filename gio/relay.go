@@ -15,7 +15,7 @@ import (
 // and spliceEnd times no more than that, each after a wait, end it.
 const (
 	relaySize = 64 << 10
-	spliceEnd = 4
+	spliceEnd = 16
 )
 
 var relayBuffers = sync.Pool{New: func() any { return new([relaySize]byte) }}
