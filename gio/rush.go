@@ -217,19 +217,3 @@ func (l *listener) leaveRush() {
 		r.leave()
 	}
 }
-
-// connsLeft is how many connections may still be accepted: what is in a lane is
-// open, though not in the books yet.
-func (l *listener) connsLeft() int {
-	if l.cfg.MaxConns <= 0 {
-		return rushBatch
-	}
-	l.live.Lock()
-	defer l.live.Unlock()
-	return l.connsLeftLocked()
-}
-
-// connsLeftLocked is for services with a limit; the caller holds live.
-func (l *listener) connsLeftLocked() int {
-	return l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
-}
