@@ -1,4 +1,4 @@
-package gio
+package sockaddr
 
 import (
 	"encoding/binary"
@@ -6,32 +6,34 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
-// Addresses cross into C as native sockaddrs, the one form that GSocketAddress,
-// the kernel and package net agree on.
+// Max is the size of the longest address of any family.
+const Max = unix.SizeofSockaddrAny
 
 const (
-	sizeofSockaddr = syscall.SizeofSockaddrAny
-	unixPathMax    = len(syscall.RawSockaddrUnix{}.Path)
-	unixPathOffset = int(unsafe.Offsetof(syscall.RawSockaddrUnix{}.Path))
+	unixPathMax    = len(unix.RawSockaddrUnix{}.Path)
+	unixPathOffset = int(unsafe.Offsetof(unix.RawSockaddrUnix{}.Path))
 )
 
-// nativeAddr encodes a net.TCPAddr or net.UnixAddr.
-func nativeAddr(a net.Addr) ([]byte, error) {
+// Encode encodes a net.TCPAddr or net.UnixAddr.
+func Encode(a net.Addr) ([]byte, error) {
 	switch a := a.(type) {
 	case *net.TCPAddr:
 		if a == nil {
 			break
 		}
-		return nativeTCP(a)
+		return EncodeTCP(a)
 	case *net.UnixAddr:
 		if a == nil {
 			break
 		}
-		return nativeUnix(a)
+		return EncodeUnix(a)
 	case nil:
 	default:
 		return nil, fmt.Errorf("address type %T is not supported: want *net.TCPAddr or *net.UnixAddr", a)
@@ -39,13 +41,14 @@ func nativeAddr(a net.Addr) ([]byte, error) {
 	return nil, errors.New("nil address")
 }
 
-func nativeTCP(a *net.TCPAddr) ([]byte, error) {
+// EncodeTCP is Encode for an IP address and a port.
+func EncodeTCP(a *net.TCPAddr) ([]byte, error) {
 	if a.Port < 0 || a.Port > 0xffff {
 		return nil, fmt.Errorf("port %d is out of range", a.Port)
 	}
 	if ip4 := a.IP.To4(); ip4 != nil {
-		b := make([]byte, syscall.SizeofSockaddrInet4)
-		binary.NativeEndian.PutUint16(b, syscall.AF_INET)
+		b := make([]byte, unix.SizeofSockaddrInet4)
+		binary.NativeEndian.PutUint16(b, unix.AF_INET)
 		binary.BigEndian.PutUint16(b[2:], uint16(a.Port))
 		copy(b[4:], ip4)
 		return b, nil
@@ -61,8 +64,8 @@ func nativeTCP(a *net.TCPAddr) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, syscall.SizeofSockaddrInet6)
-	binary.NativeEndian.PutUint16(b, syscall.AF_INET6)
+	b := make([]byte, unix.SizeofSockaddrInet6)
+	binary.NativeEndian.PutUint16(b, unix.AF_INET6)
 	binary.BigEndian.PutUint16(b[2:], uint16(a.Port))
 	copy(b[8:], ip)
 	binary.NativeEndian.PutUint32(b[24:], zone)
@@ -83,7 +86,8 @@ func zoneID(zone string) (uint32, error) {
 	return uint32(n), nil
 }
 
-func nativeUnix(a *net.UnixAddr) ([]byte, error) {
+// EncodeUnix is Encode for a path, or a name that begins with "@".
+func EncodeUnix(a *net.UnixAddr) ([]byte, error) {
 	if a.Net != "" && a.Net != "unix" {
 		return nil, net.UnknownNetworkError(a.Net)
 	}
@@ -102,7 +106,7 @@ func nativeUnix(a *net.UnixAddr) ([]byte, error) {
 		}
 	}
 	b := make([]byte, unixPathOffset, unixPathOffset+len(name)+1)
-	binary.NativeEndian.PutUint16(b, syscall.AF_UNIX)
+	binary.NativeEndian.PutUint16(b, unix.AF_UNIX)
 	b = append(b, name...)
 	if abstract {
 		b[unixPathOffset] = 0
@@ -111,20 +115,20 @@ func nativeUnix(a *net.UnixAddr) ([]byte, error) {
 	return append(b, 0), nil
 }
 
-// goAddr decodes a native sockaddr; nil for a family that is neither IP nor
+// Decode decodes a native sockaddr; nil for a family that is neither IP nor
 // Unix.
-func goAddr(b []byte) net.Addr {
+func Decode(b []byte) net.Addr {
 	if len(b) < 2 {
 		return nil
 	}
 	switch binary.NativeEndian.Uint16(b) {
-	case syscall.AF_INET:
-		if len(b) < syscall.SizeofSockaddrInet4 {
+	case unix.AF_INET:
+		if len(b) < unix.SizeofSockaddrInet4 {
 			return nil
 		}
 		return &net.TCPAddr{IP: append(net.IP(nil), b[4:8]...), Port: int(binary.BigEndian.Uint16(b[2:]))}
-	case syscall.AF_INET6:
-		if len(b) < syscall.SizeofSockaddrInet6 {
+	case unix.AF_INET6:
+		if len(b) < unix.SizeofSockaddrInet6 {
 			return nil
 		}
 		a := &net.TCPAddr{IP: append(net.IP(nil), b[8:24]...), Port: int(binary.BigEndian.Uint16(b[2:]))}
@@ -132,7 +136,7 @@ func goAddr(b []byte) net.Addr {
 			a.Zone = zoneName(binary.NativeEndian.Uint32(b[24:]))
 		}
 		return a
-	case syscall.AF_UNIX:
+	case unix.AF_UNIX:
 		return &net.UnixAddr{Name: unixName(b[min(unixPathOffset, len(b)):]), Net: "unix"}
 	}
 	return nil
@@ -165,27 +169,33 @@ func zoneName(id uint32) string {
 	return strconv.FormatUint(uint64(id), 10)
 }
 
-// localAddr asks the kernel; nil when the descriptor is no socket.
-func localAddr(fd int) net.Addr {
-	var buf [sizeofSockaddr]byte
-	n, err := sockname(fd, buf[:])
+// Local is the address of a socket's own end, as the kernel knows it; nil when the
+// descriptor is no socket.
+func Local(fd int) net.Addr { return ask(sys.Sockname, fd) }
+
+// Peer is the address of the other end; nil when there is none.
+func Peer(fd int) net.Addr { return ask(sys.Peername, fd) }
+
+func ask(call func(int, []byte) (int, error), fd int) net.Addr {
+	var buf [Max]byte
+	n, err := call(fd, buf[:])
 	if err != nil {
 		return nil
 	}
-	return goAddr(buf[:n])
+	return Decode(buf[:min(n, len(buf))])
 }
 
-// emptyAddr stands for the address of a peer that was gone before anybody could
+// Empty stands for the address of a peer that was gone before anybody could
 // ask: GIO returns NULL there, and a nil net.Addr would crash its users.
-func emptyAddr(family int) net.Addr {
-	if family == syscall.AF_UNIX {
+func Empty(family int) net.Addr {
+	if family == unix.AF_UNIX {
 		return &net.UnixAddr{Name: "@", Net: "unix"}
 	}
 	return &net.TCPAddr{IP: net.IPv4zero}
 }
 
-// cloneAddr is for addresses that are handed out: they may be written to.
-func cloneAddr(a net.Addr) net.Addr {
+// Clone is for addresses that are handed out: they may be written to.
+func Clone(a net.Addr) net.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:
 		return &net.TCPAddr{IP: append(net.IP(nil), a.IP...), Port: a.Port, Zone: a.Zone}
@@ -195,50 +205,16 @@ func cloneAddr(a net.Addr) net.Addr {
 	return a
 }
 
-// fixed tells whether every connection accepted at a has it for its own.
-func fixed(a net.Addr) bool {
+// Fixed tells whether every connection accepted at a has it for its own.
+func Fixed(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
 	return a != nil && (!ok || !t.IP.IsUnspecified())
 }
 
-// networkOf is the network of an address as net.OpError names it.
-func networkOf(a net.Addr) string {
+// Network is the network of an address as net.OpError names it.
+func Network(a net.Addr) string {
 	if a == nil {
 		return "socket"
 	}
 	return a.Network()
-}
-
-// resolve turns what Listen takes into an address and whether an IPv6 socket
-// must refuse IPv4 clients.
-func resolve(network, address string) (addr net.Addr, v6only bool, err error) {
-	switch network {
-	case "unix":
-		a := &net.UnixAddr{Name: address, Net: "unix"}
-		_, err = nativeUnix(a)
-		return a, false, err
-	case "tcp", "tcp4", "tcp6":
-		a, err := net.ResolveTCPAddr(network, address)
-		if err != nil {
-			return nil, false, err
-		}
-		if len(a.IP) == 0 {
-			a.IP = net.IPv6unspecified
-			if network == "tcp4" || (network == "tcp" && !haveIPv6()) {
-				a.IP = net.IPv4zero
-			}
-		}
-		return a, network == "tcp6", nil
-	}
-	return nil, false, net.UnknownNetworkError(network)
-}
-
-func haveIPv6() bool {
-	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	// Present in the kernel but switched off: then no address can be bound.
-	return syscall.Bind(fd, &syscall.SockaddrInet6{}) == nil
 }

@@ -1,32 +1,33 @@
-package gio
+package sockaddr
 
 import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
-const errAddrInUse = syscall.EADDRINUSE
-
-// boundPath is a Unix socket file that a listener of ours made. The inode
+// BoundPath is a Unix socket file that a listener of ours made. The inode
 // tells whether it still is that one.
-type boundPath struct {
+type BoundPath struct {
 	path     string
 	dev, ino uint64
 }
 
-// unixPath is the path of a Unix address, "" for anything else.
-func unixPath(addr net.Addr) string {
+// Path is the path of a Unix address, "" for anything else.
+func Path(addr net.Addr) string {
 	if a, ok := addr.(*net.UnixAddr); ok && a.Name != "" && a.Name[0] != '@' {
 		return a.Name
 	}
 	return ""
 }
 
-// replaceStale removes a socket file that nobody answers. It returns inUse, or
+// ReplaceStale removes a socket file that nobody answers. It returns inUse, or
 // a clearer error, when the path must be left alone.
-func replaceStale(path string, inUse error) error {
+func ReplaceStale(path string, inUse error) error {
 	fi, err := os.Lstat(path)
 	if err != nil {
 		if os.IsNotExist(err) {
@@ -35,13 +36,13 @@ func replaceStale(path string, inUse error) error {
 		return inUse
 	}
 	if fi.Mode().Type() != os.ModeSocket {
-		return withMessage(inUse, "%s exists and is no socket: it is left alone", path)
+		return sys.WithMessage(inUse, "%s exists and is no socket: it is left alone", path)
 	}
 	if answers(path) {
 		return inUse
 	}
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return withMessage(err, "cannot replace the stale socket: %v", err)
+		return sys.WithMessage(err, "cannot replace the stale socket: %v", err)
 	}
 	return nil
 }
@@ -50,34 +51,33 @@ func replaceStale(path string, inUse error) error {
 // full backlog, another socket type or a lack of permission mean somebody is
 // there.
 func answers(path string) bool {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return true
 	}
-	defer func() { _ = syscall.Close(fd) }()
-	err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
-	return err != syscall.ECONNREFUSED && err != syscall.ENOENT
+	defer func() { _ = unix.Close(fd) }()
+	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	return err != unix.ECONNREFUSED && err != unix.ENOENT
 }
 
-// remember notes a path that was just bound, to unlink it at Close.
-func (l *listener) remember(path string) {
+// Remember notes a path that was just bound, to unlink it later; false when there
+// is no file.
+func Remember(path string) (BoundPath, bool) {
 	abs, err := filepath.Abs(path) // the working directory may change
 	if err != nil {
-		return
+		return BoundPath{}, false
 	}
-	var st syscall.Stat_t
-	if syscall.Lstat(abs, &st) != nil {
-		return
+	var st unix.Stat_t
+	if unix.Lstat(abs, &st) != nil {
+		return BoundPath{}, false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.paths = append(l.paths, boundPath{abs, uint64(st.Dev), st.Ino})
+	return BoundPath{abs, uint64(st.Dev), st.Ino}, true
 }
 
-// unlink removes the file unless it has been replaced meanwhile.
-func (b boundPath) unlink() {
-	var st syscall.Stat_t
-	if syscall.Lstat(b.path, &st) == nil && uint64(st.Dev) == b.dev && st.Ino == b.ino {
+// Unlink removes the file unless it has been replaced meanwhile.
+func (b BoundPath) Unlink() {
+	var st unix.Stat_t
+	if unix.Lstat(b.path, &st) == nil && uint64(st.Dev) == b.dev && st.Ino == b.ino {
 		_ = os.Remove(b.path)
 	}
 }
