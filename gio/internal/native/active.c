@@ -1,13 +1,7 @@
-/* When a service accepts: the user's wish and the library's own pauses; and the
- * one accept of a plain listener. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "native.h"
+/* When a service accepts: the user's wish and the library's own pauses. */
+#include "state.h"
 
 #include "_cgo_export.h"
-
-#include <errno.h>
 
 /* start_gio and stop_gio are the only places that tell GIO. */
 static void
@@ -171,65 +165,4 @@ gsv_jobs_full (gsv_state *st)
   full = st->max_jobs > 0 && st->jobs >= st->max_jobs;
   g_mutex_unlock (&st->jobs_lock);
   return full;
-}
-
-/* errno itself is long gone when GIO calls back, and most have no code of their
- * own: what is left is the text. */
-static int
-errno_of_text (const char *text)
-{
-  int e;
-
-  for (e = 1; e <= EHWPOISON; e++)
-    if (g_str_has_suffix (text, g_strerror (e)))
-      return e;
-  return 0;
-}
-
-/* The one accept of a plain listener. */
-static void
-on_accepted (GObject *object, GAsyncResult *result, gpointer data)
-{
-  gsv_state *st = data;
-  GObject *source = NULL;
-  gsv_error err = { NULL, 0 };
-  gsv_incoming in;
-  GSocketConnection *connection;
-
-  st->accepting = FALSE;
-  connection = g_socket_listener_accept_finish (st->listener, result, &source,
-                                                &err.error);
-  if (connection != NULL)
-    {
-      gsv_fill (st, &in, connection, source);
-      gsvGoAccepted (st->id, &in, NULL); /* Go keeps the reference */
-      return;
-    }
-  if (g_error_matches (err.error, G_IO_ERROR, G_IO_ERROR_CANCELLED)
-      && !st->closed)
-    {
-      g_cancellable_reset (st->cancel);
-      gsv_accept (st);
-    }
-  else
-    {
-      err.sys_errno = errno_of_text (err.error->message);
-      gsvGoAccepted (st->id, NULL, &err);
-    }
-  g_clear_error (&err.error);
-}
-
-/* accept keeps at most one outstanding; without a socket it waits for one. */
-void
-gsv_accept (gsv_state *st)
-{
-  if (st->accepting || st->closed)
-    return;
-  st->want_accept = st->socks->len == 0;
-  if (st->want_accept)
-    return;
-  st->accepting = TRUE;
-  gsv_enter (st);
-  g_socket_listener_accept_async (st->listener, st->cancel, on_accepted, st);
-  gsv_leave (st);
 }

@@ -1,5 +1,5 @@
-/* Adding, describing and closing listening sockets. */
-#include "native.h"
+/* Adding listening sockets. */
+#include "state.h"
 
 #include "_cgo_export.h"
 
@@ -11,29 +11,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-void
-gsv_error_clear (gsv_error *err)
-{
-  g_clear_error (&err->error);
-}
-
-const char *
-gsv_error_domain (gsv_error *err)
-{
-  return g_quark_to_string (err->error->domain);
-}
-
-void
-gsv_sock_free (gpointer data)
-{
-  gsv_sock *s = data;
-
-  if (s->placeholder >= 0)
-    close (s->placeholder);
-  g_object_unref (s->socket);
-  g_free (s);
-}
 
 /* path_of writes the path of a Unix socket; FALSE when it has none. */
 static gboolean
@@ -94,43 +71,6 @@ gsv_listened (gsv_state *st, GSocket *socket)
       /* It must not listen for those whom the mode would have kept out. */
       g_socket_close (socket, NULL);
     }
-}
-
-/* commit takes a socket into the books once GIO serves it. */
-void
-gsv_commit (gsv_state *st, GSocket *socket)
-{
-  gsv_sock *s = g_new0 (gsv_sock, 1);
-  int flags;
-
-  s->socket = g_object_ref (socket);
-  s->fd = g_socket_get_fd (socket);
-  /* A blocking GSocket would hold the loop in accept when the client is gone
-   * (or was taken by another process) between poll and accept. */
-  g_socket_set_blocking (socket, FALSE);
-  /* GIO goes on when it cannot; our own accept would wait on the loop. */
-  flags = fcntl (s->fd, F_GETFL);
-  if (flags >= 0 && !(flags & O_NONBLOCK))
-    fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
-  s->placeholder
-      = st->inert < 0 ? -1 : fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
-  s->poll.fd = s->fd;
-  g_ptr_array_add (st->socks, s);
-  if (st->guard != NULL)
-    g_source_add_poll (st->guard, &s->poll);
-}
-
-int
-gsv_sock_count (gsv_state *st)
-{
-  return (int) st->socks->len;
-}
-
-int
-gsv_sock_fd (gsv_state *st, int i)
-{
-  gsv_sock *s = st->socks->pdata[i];
-  return s->shielded ? s->placeholder : s->fd;
 }
 
 /* Stopping must never need a descriptor, so what it needs is had first. */
@@ -253,124 +193,4 @@ gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
   ok = finish_add (st, &add, ok, err);
   g_object_unref (socket);
   return ok;
-}
-
-void
-gsv_set_backlog (gsv_state *st, int backlog)
-{
-  guint i;
-
-  st->backlog = backlog;
-  if (st->socks->len == 0)
-    {
-      g_socket_listener_set_backlog (st->listener, backlog);
-      st->gio_backlog = backlog;
-    }
-  for (i = 0; i < st->socks->len; i++)
-    /* GIO refuses this on a socket that listens; the kernel takes it. */
-    listen (gsv_sock_fd (st, (int) i), backlog);
-  /* GIO's function tells nobody. */
-  g_object_notify (G_OBJECT (st->listener), "listen-backlog");
-}
-
-/* Others may have set it, by the property or by GIO's function. */
-void
-gsv_adopt_backlog (gsv_state *st)
-{
-  int backlog;
-
-  g_object_get (st->listener, "listen-backlog", &backlog, NULL);
-  if (backlog != st->gio_backlog)
-    st->backlog = st->gio_backlog = backlog;
-}
-
-int
-gsv_get_backlog (gsv_state *st)
-{
-  gsv_adopt_backlog (st);
-  return st->backlog;
-}
-
-/* Drops Go's reference once the cancelled accept has been dispatched: GIO may
- * need one more iteration for its callback, so three are counted. */
-typedef struct {
-  GSocketListener *listener;
-  gsv_state *st; /* inside the listener */
-  int left;
-  uint64_t id;
-} finisher;
-
-static gboolean
-finish (gpointer data)
-{
-  finisher *f = data;
-  uint64_t id = f->id;
-
-  if (--f->left > 0)
-    return G_SOURCE_CONTINUE;
-  /* A context has a descriptor; others may hold the object for good. */
-  g_main_context_unref (f->st->context);
-  f->st->context = NULL;
-  g_object_unref (f->listener);
-  f->listener = NULL;
-  gsvGoFinished (id);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-finisher_free (gpointer data)
-{
-  finisher *f = data;
-  if (f->listener != NULL) /* the context went away first */
-    g_object_unref (f->listener);
-  g_free (f);
-}
-
-void
-gsv_close (gsv_state *st)
-{
-  GSource *source;
-  finisher *f;
-  guint i;
-
-  st->closed = TRUE;
-  gsv_stop_sources (st);
-  if (st->service != NULL)
-    {
-      st->toggling++;
-      g_socket_service_stop (st->service);
-      st->toggling--;
-      st->gactive = FALSE;
-    }
-  g_cancellable_cancel (st->cancel);
-  gsv_unshield (st);
-  for (i = 0; i < st->socks->len; i++)
-    {
-      gsv_sock *s = st->socks->pdata[i];
-      if (s->placeholder >= 0)
-        close (s->placeholder);
-      s->placeholder = -1;
-    }
-  /* Not with the object, which others may hold for good. */
-  if (st->inert >= 0)
-    {
-      close (st->inert);
-      close (st->inert_peer);
-      st->inert = st->inert_peer = -1;
-    }
-  g_socket_listener_close (st->listener);
-  if (st->id == 0)
-    return;
-  f = g_new0 (finisher, 1);
-  f->listener = st->listener;
-  f->st = st;
-  f->left = 3;
-  f->id = st->id;
-  /* Atomic for the threads of a threaded service. */
-  __atomic_store_n (&st->id, 0, __ATOMIC_RELEASE);
-  source = g_idle_source_new ();
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, finish, f, finisher_free);
-  g_source_attach (source, st->context);
-  g_source_unref (source);
 }

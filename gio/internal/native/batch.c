@@ -1,66 +1,15 @@
-/* Emissions of "incoming": how one ends, and taking several clients a dispatch. */
+/* Taking several clients a dispatch. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "native.h"
-
-#include "_cgo_export.h"
+#include "state.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* Emissions. */
-void
-gsv_enter_emission (gsv_state *st)
-{
-  if (st->emitting++ == 0)
-    gsv_watch (st);
-}
-
-void
-gsv_leave_emission (gsv_state *st)
-{
-  if (--st->emitting == 0)
-    gsv_watch (st);
-}
-
-static gboolean
-settle_dispatch (GSource *source, GSourceFunc callback, gpointer data)
-{
-  gsv_state *st = ((gsv_source *) source)->st;
-
-  g_source_set_ready_time (source, -1);
-  if (st->unsettled && st->emitting == 0)
-    {
-      st->unsettled = FALSE;
-      gsvGoSettle (st->id);
-    }
-  return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs settle_funcs = { NULL, NULL, settle_dispatch,
-                                     NULL, NULL, NULL };
-
-/* A Go handler declined. Usually our class handler settles the matter; when a
- * C handler takes the client instead, only the next iteration tells. */
-void
-gsv_after_decline (gsv_state *st)
-{
-  if (st->settle == NULL)
-    {
-      st->settle = g_source_new (&settle_funcs, sizeof (gsv_source));
-      ((gsv_source *) st->settle)->st = st;
-      g_source_attach (st->settle, st->context);
-    }
-  if (!st->unsettled)
-    {
-      st->unsettled = TRUE;
-      g_source_set_ready_time (st->settle, 0);
-    }
-}
 
 /* Sweep: after one emission, take what else is waiting, round-robin over the
  * sockets: the second one isn't starved, and a client costs a third of GIO's

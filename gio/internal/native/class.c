@@ -1,84 +1,10 @@
 /* The GObject classes: one subclass of each of GIO's three listeners. */
-#include "native.h"
+#include "state.h"
 
 #include "_cgo_export.h"
 
-#include <errno.h>
-#include <string.h>
 #include <netinet/in.h>
 #include <unistd.h>
-
-/* A source that is a Go value travels through GIO as this tiny object. */
-typedef struct {
-  GObject parent;
-  uint64_t id;
-} GlibserveSource;
-typedef GObjectClass GlibserveSourceClass;
-static GType glibserve_source_get_type (void);
-G_DEFINE_TYPE (GlibserveSource, glibserve_source, G_TYPE_OBJECT)
-
-static void
-glibserve_source_finalize (GObject *object)
-{
-  gsvGoSourceGone (((GlibserveSource *) object)->id);
-  G_OBJECT_CLASS (glibserve_source_parent_class)->finalize (object);
-}
-
-static void
-glibserve_source_class_init (GlibserveSourceClass *klass)
-{
-  klass->finalize = glibserve_source_finalize;
-}
-
-static void
-glibserve_source_init (GlibserveSource *self)
-{
-}
-
-GObject *
-gsv_source_new (uint64_t id)
-{
-  GlibserveSource *s = g_object_new (glibserve_source_get_type (), NULL);
-  s->id = id;
-  return G_OBJECT (s);
-}
-
-uint64_t
-gsv_source_id (GObject *source)
-{
-  if (source == NULL || G_OBJECT_TYPE (source) != glibserve_source_get_type ())
-    return 0;
-  return ((GlibserveSource *) source)->id;
-}
-
-void
-gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
-          GObject *source)
-{
-  const gsv_incoming *swept = st->swept;
-
-  in->connection = connection;
-  in->source = source;
-  in->source_id = gsv_source_id (source);
-  in->socket = g_socket_connection_get_socket (connection);
-  in->fd = g_socket_get_fd (in->socket);
-  if (swept != NULL && swept->connection == connection)
-    {
-      in->sock = swept->sock;
-      in->peer_len = swept->peer_len;
-      memcpy (in->peer, swept->peer, sizeof in->peer);
-    }
-  else
-    {
-      socklen_t len = sizeof in->peer;
-      in->sock = st->socks->len == 1 ? 0 : -1;
-      /* A peer that reset before it was accepted has no address any more. */
-      if (getpeername (in->fd, (struct sockaddr *) in->peer, &len) != 0)
-        in->peer_len = 0;
-      else
-        in->peer_len = len <= sizeof in->peer ? (int) len : -1;
-    }
-}
 
 /* State and instances. The state is embedded, so that a vfunc finds it without
  * a lookup and it lives exactly as long as the object. */
@@ -187,25 +113,6 @@ static void
 glibserve_socket_listener_class_init (GlibserveSocketListenerClass *klass)
 {
   glibserve_socket_listener_base_class_init (klass);
-}
-
-/* gsv_deliver asks Go about one client; handler 0 is the class handler. */
-int
-gsv_deliver (gsv_state *st, uint64_t handler, GSocketConnection *connection,
-             GObject *source)
-{
-  gsv_incoming in;
-  int r;
-
-  gsv_fill (st, &in, connection, source);
-  st->dry = 0;
-  g_object_ref (connection); /* offered to Go, which answers GSV_KEPT or not */
-  r = gsvGoIncoming (st->id, handler, &in);
-  if (!(r & GSV_KEPT))
-    g_object_unref (connection);
-  if (r >> GSV_PAUSE_SHIFT)
-    gsv_pause (st, r >> GSV_PAUSE_SHIFT, 0);
-  return r;
 }
 
 static gboolean
@@ -385,16 +292,4 @@ void
 gsv_leave (gsv_state *st)
 {
   g_main_context_pop_thread_default (st->context);
-}
-
-gpointer
-gsv_ref (gpointer object)
-{
-  return g_object_ref (object);
-}
-
-void
-gsv_unref (gpointer object)
-{
-  g_object_unref (object);
 }

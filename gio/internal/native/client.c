@@ -1,6 +1,5 @@
 /* GSocketClient and its "event" signal. */
 #include "client.h"
-#include "native.h"
 
 #include "_cgo_export.h"
 

@@ -1,8 +1,8 @@
-/* The C side of SocketClient (native_client.c, native_dial.c). */
-#ifndef GLIBSERVE_GIO_CLIENT_H
-#define GLIBSERVE_GIO_CLIENT_H
+/* The C side of SocketClient (client.c, dial.c). */
+#ifndef GLIBSERVE_NATIVE_CLIENT_H
+#define GLIBSERVE_NATIVE_CLIENT_H
 
-#include "cgo.h"
+#include "object.h"
 
 /* Which of GSocketClient's connect functions gsv_dial_start calls, and what
  * its arguments a, b, len and port are. */

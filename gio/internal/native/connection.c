@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "native.h"
+#include "connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,10 +45,22 @@ gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
   return TRUE;
 }
 
+int
+gsv_conn_take_fd (int fd, GSocketConnection **connection, GSocket **socket,
+                  gsv_error *err)
+{
+  int made;
+
+  errno = 0;
+  made = gsv_conn_new (fd, connection, socket, &err->error);
+  err->sys_errno = errno;
+  return made;
+}
+
 /* GIO closes a descriptor that it refuses, which it has no reason to, and Go goes
  * on using that: a duplicate takes its place again. */
 int
-gsv_conn_dress (int fd, GSocketConnection **connection, GSocket **socket)
+gsv_conn_new_for_fd (int fd, GSocketConnection **connection, GSocket **socket)
 {
   int spare = fcntl (fd, F_DUPFD_CLOEXEC, 3); /* or -1: there is none left */
   int made, code;
@@ -144,21 +156,50 @@ gsv_credentials (GSocket *socket, int *pid, unsigned *uid, unsigned *gid,
 }
 
 int
-gsv_sockname (int fd, void *addr, int *len)
+gsv_socket_fd (GSocket *socket)
 {
-  socklen_t l = *len;
-  int r = getsockname (fd, addr, &l);
-  *len = (int) l;
-  return r == 0 ? 0 : -errno;
+  return g_socket_get_fd (socket);
 }
 
 int
-gsv_peername (int fd, void *addr, int *len)
+gsv_is_tcp (GSocketConnection *connection)
 {
-  socklen_t l = *len;
-  int r = getpeername (fd, addr, &l);
-  *len = (int) l;
-  return r == 0 ? 0 : -errno;
+  return G_IS_TCP_CONNECTION (connection);
+}
+
+void
+gsv_set_graceful (GSocketConnection *connection, int on)
+{
+  if (G_IS_TCP_CONNECTION (connection))
+    g_tcp_connection_set_graceful_disconnect (G_TCP_CONNECTION (connection),
+                                              on);
+}
+
+int
+gsv_get_graceful (GSocketConnection *connection)
+{
+  return G_IS_TCP_CONNECTION (connection)
+         && g_tcp_connection_get_graceful_disconnect (
+             G_TCP_CONNECTION (connection));
+}
+
+int
+gsv_get_keepalive (GSocket *socket)
+{
+  return g_socket_get_keepalive (socket);
+}
+
+int
+gsv_get_linger (GSocket *socket, int *seconds)
+{
+  struct linger l = { 0, 0 };
+  socklen_t len = sizeof l;
+
+  if (getsockopt (g_socket_get_fd (socket), SOL_SOCKET, SO_LINGER, &l, &len)
+      != 0)
+    return -errno;
+  *seconds = l.l_onoff ? l.l_linger : -1;
+  return 0;
 }
 
 /* For GLIBSERVE_DEBUG=leaks and the tests: does every connection end? */

@@ -1,6 +1,5 @@
 /* One asynchronous connect of GSocketClient per dial. */
 #include "client.h"
-#include "native.h"
 
 #include "_cgo_export.h"
 

@@ -1,22 +1,18 @@
-package gio
+package native
+
+/*
+#include "object.h"
+*/
+import "C"
 
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
 )
-
-// ErrServiceClosed is what Serve, Conns and Accept return after Close or
-// Shutdown of their service. It is also a net.ErrClosed for errors.Is.
-var ErrServiceClosed error = serviceClosedError{}
-
-type serviceClosedError struct{}
-
-func (serviceClosedError) Error() string        { return "gio: service closed" }
-func (serviceClosedError) Is(target error) bool { return target == net.ErrClosed }
 
 // Error is a GError, as GIO reported it. Errors of the domain
 // "g-io-error-quark" (GIOErrorEnum) work with errors.Is against the error that
@@ -33,72 +29,81 @@ type Error struct {
 // Error returns GIO's message.
 func (e *Error) Error() string { return e.Message }
 
-// The domains whose codes this package knows.
+// The domains whose codes are known here.
 const (
-	ioDomain  = "g-io-error-quark"
-	tlsDomain = "g-tls-error-quark"
+	IODomain  = "g-io-error-quark"
+	TLSDomain = "g-tls-error-quark"
 )
 
 // The values of GIOErrorEnum that have a counterpart in Go.
 const (
-	codeFailed             = 0
-	codeNotFound           = 1
-	codeExists             = 2
-	codeNotDirectory       = 4
-	codeFilenameTooLong    = 9
-	codeNoSpace            = 12 // on the disk, or in memory
-	codeInvalidArgument    = 13
-	codePermissionDenied   = 14
-	codeNotSupported       = 15
-	codeClosed             = 18
-	codeCancelled          = 19
-	codeReadOnly           = 21
-	codeTimedOut           = 24
-	codeBusy               = 26
-	codeWouldBlock         = 27
-	codeTooManyOpenFiles   = 31
-	codeAddressInUse       = 33
-	codeHostUnreachable    = 37
-	codeNetworkUnreachable = 38
-	codeConnectionRefused  = 39
-	codeConnectionClosed   = 44 // and G_IO_ERROR_BROKEN_PIPE
-	codeNotConnected       = 45
-	codeMessageTooLarge    = 46
-	codeNoSuchDevice       = 47
+	CodeFailed             = 0
+	CodeNotFound           = 1
+	CodeExists             = 2
+	CodeNotDirectory       = 4
+	CodeFilenameTooLong    = 9
+	CodeNoSpace            = 12 // on the disk, or in memory
+	CodeInvalidArgument    = 13
+	CodePermissionDenied   = 14
+	CodeNotSupported       = 15
+	CodeClosed             = 18
+	CodeCancelled          = 19
+	CodeReadOnly           = 21
+	CodeTimedOut           = 24
+	CodeBusy               = 26
+	CodeWouldBlock         = 27
+	CodeTooManyOpenFiles   = 31
+	CodeAddressInUse       = 33
+	CodeHostUnreachable    = 37
+	CodeNetworkUnreachable = 38
+	CodeConnectionRefused  = 39
+	CodeConnectionClosed   = 44 // and G_IO_ERROR_BROKEN_PIPE
+	CodeNotConnected       = 45
+	CodeMessageTooLarge    = 46
+	CodeNoSuchDevice       = 47
+)
+
+// Values of GTlsError.
+const (
+	CodeTLSBadCertificate = 2
+	CodeTLSEOF            = 6
 )
 
 var ioErrors = map[int]error{
-	codeNotFound:           syscall.ENOENT,
-	codeExists:             syscall.EEXIST,
-	codeNotDirectory:       syscall.ENOTDIR,
-	codeFilenameTooLong:    syscall.ENAMETOOLONG,
-	codeNoSpace:            syscall.ENOSPC,
-	codeInvalidArgument:    syscall.EINVAL,
-	codePermissionDenied:   syscall.EACCES,
-	codeNotSupported:       syscall.EOPNOTSUPP,
-	codeClosed:             net.ErrClosed,
-	codeCancelled:          context.Canceled,
-	codeReadOnly:           syscall.EROFS,
-	codeTimedOut:           os.ErrDeadlineExceeded,
-	codeBusy:               syscall.EBUSY,
-	codeWouldBlock:         syscall.EAGAIN,
-	codeTooManyOpenFiles:   syscall.EMFILE,
-	codeAddressInUse:       syscall.EADDRINUSE,
-	codeHostUnreachable:    syscall.EHOSTUNREACH,
-	codeNetworkUnreachable: syscall.ENETUNREACH,
-	codeConnectionRefused:  syscall.ECONNREFUSED,
-	codeConnectionClosed:   syscall.EPIPE,
-	codeNotConnected:       syscall.ENOTCONN,
-	codeMessageTooLarge:    syscall.EMSGSIZE,
-	codeNoSuchDevice:       syscall.ENODEV,
+	CodeNotFound:           syscall.ENOENT,
+	CodeExists:             syscall.EEXIST,
+	CodeNotDirectory:       syscall.ENOTDIR,
+	CodeFilenameTooLong:    syscall.ENAMETOOLONG,
+	CodeNoSpace:            syscall.ENOSPC,
+	CodeInvalidArgument:    syscall.EINVAL,
+	CodePermissionDenied:   syscall.EACCES,
+	CodeNotSupported:       syscall.EOPNOTSUPP,
+	CodeClosed:             net.ErrClosed,
+	CodeCancelled:          context.Canceled,
+	CodeReadOnly:           syscall.EROFS,
+	CodeTimedOut:           os.ErrDeadlineExceeded,
+	CodeBusy:               syscall.EBUSY,
+	CodeWouldBlock:         syscall.EAGAIN,
+	CodeTooManyOpenFiles:   syscall.EMFILE,
+	CodeAddressInUse:       syscall.EADDRINUSE,
+	CodeHostUnreachable:    syscall.EHOSTUNREACH,
+	CodeNetworkUnreachable: syscall.ENETUNREACH,
+	CodeConnectionRefused:  syscall.ECONNREFUSED,
+	CodeConnectionClosed:   syscall.EPIPE,
+	CodeNotConnected:       syscall.ENOTCONN,
+	CodeMessageTooLarge:    syscall.EMSGSIZE,
+	CodeNoSuchDevice:       syscall.ENODEV,
 }
 
 // Unwrap returns Go's error for the same condition, or nil.
 func (e *Error) Unwrap() error {
-	if e.Domain == tlsDomain {
-		return tlsSentinel(e.Code)
+	if e.Domain == TLSDomain {
+		if e.Code == CodeTLSEOF {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
 	}
-	if e.Domain != ioDomain {
+	if e.Domain != IODomain {
 		return nil
 	}
 	if err := ioErrors[e.Code]; err != nil {
@@ -109,7 +114,7 @@ func (e *Error) Unwrap() error {
 		}
 		return err
 	}
-	if e.Code == codeFailed && e.errno != 0 {
+	if e.Code == CodeFailed && e.errno != 0 {
 		return e.errno
 	}
 	return nil
@@ -145,26 +150,16 @@ func (e *Error) Temporary() bool {
 	return false
 }
 
-// listenError says what was attempted, on what, and what GIO answered.
-func listenError(addr net.Addr, network string, err error) error {
-	if err == nil {
-		return nil
+// takeError copies a GError and frees it.
+func takeError(e *C.gsv_error) *Error {
+	err := &Error{errno: syscall.Errno(e.sys_errno)}
+	if e.error == nil {
+		err.Domain, err.Code, err.Message = IODomain, CodeFailed, "unknown error"
+		return err
 	}
-	if addr != nil && network == "" {
-		network = addr.Network()
-	}
-	return &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
+	err.Domain = C.GoString(C.gsv_error_domain(e))
+	err.Code = int(e.error.code)
+	err.Message = C.GoString((*C.char)(e.error.message))
+	C.gsv_error_clear(e)
+	return err
 }
-
-// withMessage is a sentence that is some other error too.
-func withMessage(is error, format string, args ...any) error {
-	return &withError{fmt.Sprintf(format, args...), is}
-}
-
-type withError struct {
-	msg string
-	is  error
-}
-
-func (e *withError) Error() string { return e.msg }
-func (e *withError) Unwrap() error { return e.is }

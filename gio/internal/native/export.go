@@ -1,113 +1,116 @@
-package gio
+package native
 
-// What C calls back. No panic leaves these functions: it would unwind through
-// libgio's frames.
+// What C calls back for a listener, and for source objects.
 
 /*
-#include "cgo.h"
+#include "listener.h"
 */
 import "C"
 
 import "unsafe"
 
+func lookup(id C.uint64_t) ListenerCallbacks {
+	l, _ := listeners.Get(uint64(id))
+	return l
+}
+
 //export gsvGoIncoming
 func gsvGoIncoming(id, handler C.uint64_t, in *C.gsv_incoming) C.int {
-	l := lookup(uint64(id))
+	l := lookup(id)
 	if l == nil {
-		return resultChain
+		return Verdict{ChainUp: true}.pack()
 	}
-	return C.int(l.incoming(uint64(handler), (*incoming)(in)))
+	return l.Incoming(uint64(handler), (*Incoming)(in)).pack()
 }
 
 //export gsvGoRun
 func gsvGoRun(id, handler C.uint64_t, conn *C.GSocketConnection) C.int {
-	l := lookup(uint64(id))
+	l := lookup(id)
 	if l == nil {
 		return 0
 	}
-	return C.int(l.run(uint64(handler), unsafe.Pointer(conn)))
+	return Verdict{Handled: l.Run(uint64(handler), unsafe.Pointer(conn))}.pack()
 }
 
 //export gsvGoRunEnded
 func gsvGoRunEnded(id C.uint64_t, conn *C.GSocketConnection, full C.int) {
-	if l := lookup(uint64(id)); l != nil {
-		l.runEnded(unsafe.Pointer(conn), full != 0)
+	if l := lookup(id); l != nil {
+		l.RunEnded(unsafe.Pointer(conn), full != 0)
 	}
 }
 
 //export gsvGoSettle
 func gsvGoSettle(id C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.settle()
+	if l := lookup(id); l != nil {
+		l.Settle()
 	}
 }
 
 //export gsvGoAccepted
 func gsvGoAccepted(id C.uint64_t, in *C.gsv_incoming, e *C.gsv_error) {
-	l := lookup(uint64(id))
+	l := lookup(id)
 	if in == nil {
+		err := takeError(e)
 		if l != nil {
-			l.accepted(nil, takeError(e))
+			l.Accepted(nil, err)
 		}
 		return
 	}
 	if l == nil {
-		(*incoming)(in).conn().close()
+		(*Incoming)(in).Connection().Close()
 		return
 	}
-	l.accepted((*incoming)(in), nil)
+	l.Accepted((*Incoming)(in), nil)
 }
 
 //export gsvGoEvent
 func gsvGoEvent(id, handler C.uint64_t, event, fd C.int) {
-	if l := lookup(uint64(id)); l != nil {
-		l.event(uint64(handler), ListenerEvent(event), int(fd))
+	if l := lookup(id); l != nil {
+		l.Event(uint64(handler), int(event), int(fd))
 	}
 }
 
 //export gsvGoNotify
 func gsvGoNotify(id, handler C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.notify(uint64(handler))
+	if l := lookup(id); l != nil {
+		l.Notify(uint64(handler))
 	}
 }
 
 //export gsvGoForeignActive
 func gsvGoForeignActive(id C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.foreignActive()
+	if l := lookup(id); l != nil {
+		l.ForeignActive()
 	}
 }
 
 //export gsvGoDescriptors
 func gsvGoDescriptors(id C.uint64_t, out C.int) {
-	if l := lookup(uint64(id)); l != nil {
-		l.descriptors(out != 0)
+	if l := lookup(id); l != nil {
+		l.Descriptors(out != 0)
 	}
 }
 
 //export gsvGoFull
 func gsvGoFull(id C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.paused.Or(pauseMaxConns)
-		l.syncNow()
+	if l := lookup(id); l != nil {
+		l.Full()
 	}
 }
 
 //export gsvGoRush
 func gsvGoRush(id C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.rushAsked.Store(true)
-		_ = l.loop.Post(l.syncNow) // not inside the emission
+	if l := lookup(id); l != nil {
+		l.Rush()
 	}
 }
 
 //export gsvGoFinished
 func gsvGoFinished(id C.uint64_t) {
-	if l := lookup(uint64(id)); l != nil {
-		l.finish()
+	if l := lookup(id); l != nil {
+		l.Finished()
 	}
 }
 
 //export gsvGoSourceGone
-func gsvGoSourceGone(id C.uint64_t) { sourceGone(uint64(id)) }
+func gsvGoSourceGone(id C.uint64_t) { Sources.Remove(uint64(id)) }

@@ -1,6 +1,6 @@
-package gio
+package native
 
-// What C calls back for a SocketClient; see export.go.
+// What C calls back for a GSocketClient and a dial.
 
 /*
 #include "client.h"
@@ -9,30 +9,31 @@ import "C"
 
 //export gsvGoDialed
 func gsvGoDialed(id C.uint64_t, in *C.gsv_dialed, e *C.gsv_error) {
-	d := lookupDial(uint64(id))
+	d, _ := dials.Get(uint64(id))
 	switch {
 	case in == nil:
 		err := takeError(e)
 		if d != nil {
-			d.failed(err)
+			d.DialFailed(err)
 		}
 	case d == nil:
-		(*dialedConn)(in).conn().close()
+		(*Dialed)(in).Connection().Close()
 	default:
-		d.connected((*dialedConn)(in))
+		d.Dialed((*Dialed)(in))
 	}
 }
 
 //export gsvGoDialEnded
 func gsvGoDialEnded(id C.uint64_t) {
-	if d := lookupDial(uint64(id)); d != nil {
-		d.end()
+	if d, ok := dials.Get(uint64(id)); ok {
+		dials.Remove(uint64(id))
+		d.DialEnded()
 	}
 }
 
 //export gsvGoClientEvent
 func gsvGoClientEvent(id, handler C.uint64_t, e *C.gsv_client_event) {
-	if c := lookupClient(uint64(id)); c != nil {
-		c.event(uint64(handler), ClientEvent(e.event), (*clientEvent)(e))
+	if c, ok := clients.Get(uint64(id)); ok {
+		c.ClientEvent(uint64(handler), (*ClientEvent)(e))
 	}
 }

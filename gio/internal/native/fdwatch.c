@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "native.h"
+#include "state.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

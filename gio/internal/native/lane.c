@@ -1,5 +1,5 @@
 /* The lane: clients of Serve on their way to Go. */
-#include "native.h"
+#include "state.h"
 
 #include "_cgo_export.h"
 

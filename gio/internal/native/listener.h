@@ -1,12 +1,9 @@
-/* The C side of package gio: what has to happen inside libgio's own calls
- * and callbacks. Prefix gsv_; everything runs on the loop's thread unless it
- * says otherwise. */
-#ifndef GLIBSERVE_GIO_CGO_H
-#define GLIBSERVE_GIO_CGO_H
+/* Listeners and services: what has to happen inside libgio's own calls and
+ * callbacks. Everything runs on the loop's thread unless it says otherwise. */
+#ifndef GLIBSERVE_NATIVE_LISTENER_H
+#define GLIBSERVE_NATIVE_LISTENER_H
 
-#include <gio/gio.h>
-#include <stdint.h>
-#include <sys/socket.h>
+#include "object.h"
 
 /* Which GObject class gsv_new makes. */
 enum { GSV_LISTENER, GSV_SERVICE, GSV_THREADED };
@@ -47,14 +44,6 @@ typedef struct {
  * thread: it would have to wait for a turn of Go's scheduler each time. */
 typedef struct gsv_lane gsv_lane;
 
-/* A GError in a form that Go can copy; strings are static or owned here. */
-typedef struct {
-  GError *error;
-  int sys_errno; /* errno as the failing call left it: a hint, no more */
-  int first, count; /* of an add that went well: the indices of its sockets */
-} gsv_error;
-
-/* listeners and services (native_listener.c, native_accept.c) */
 gsv_state *gsv_new (int kind, uint64_t id, GMainContext *context, int active,
                     int backlog, int max_threads);
 GObject *gsv_object (gsv_state *st);
@@ -95,35 +84,5 @@ uint64_t gsv_lane_pushed (gsv_state *st); /* any thread */
  * clients of the i-th, with one reference to the source, and returns a duplicate
  * of the descriptor, the caller's to close, or -errno. */
 int gsv_door (gsv_state *st, int i, gsv_incoming *from);
-
-/* source objects */
-GObject *gsv_source_new (uint64_t id);
-void gsv_unref (gpointer object); /* any thread */
-gpointer gsv_ref (gpointer object); /* any thread */
-
-/* connections (native_conn.c): any thread, the caller holds a reference */
-/* Objects as numbers, data as bytes: whatever may point to pointers is looked
- * through by cgo for Go memory at each call, and that takes as long as GIO. */
-gssize gsv_recv (uintptr_t socket, uint8_t *buf, gsize n);
-gssize gsv_send (uintptr_t socket, const uint8_t *buf, gsize n);
-/* The objects around a connected socket, as GIO makes them: the descriptor is
- * theirs then, and the caller has one reference to the connection. Or -errno. */
-int gsv_conn_dress (int fd, GSocketConnection **connection, GSocket **socket);
-void gsv_conn_close (uintptr_t connection, uintptr_t socket);
-int gsv_conn_is_connected (GSocketConnection *connection);
-int gsv_shutdown (GSocket *socket, int rd, int wr);
-int gsv_set_option (GSocket *socket, int level, int name, int value);
-int gsv_get_option (GSocket *socket, int level, int name, int *value);
-void gsv_set_keepalive (GSocket *socket, int on);
-int gsv_credentials (GSocket *socket, int *pid, unsigned *uid, unsigned *gid,
-                     gsv_error *err);
-void gsv_count (GSocketConnection *connection);
-void gsv_counted (uint64_t *accepted, uint64_t *finalized);
-int gsv_sockname (int fd, void *addr, int *len);
-int gsv_peername (int fd, void *addr, int *len);
-
-/* errors */
-void gsv_error_clear (gsv_error *err);
-const char *gsv_error_domain (gsv_error *err);
 
 #endif

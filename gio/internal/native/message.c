@@ -1,9 +1,8 @@
-/* What travels beside the bytes of a Unix socket, and socket pairs. */
+/* What travels beside the bytes of a Unix socket. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "native.h"
-#include "native_unix.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,70 +147,4 @@ gsv_receive_message (GSocket *socket, int want, gsv_received *out)
     }
   out->byte = (unsigned char) bytes[0];
   return (int) n;
-}
-
-int
-gsv_connection_from_fd (int fd, gsv_incoming *in, gsv_error *err)
-{
-  GSocket *socket;
-  socklen_t len = sizeof in->peer;
-
-  memset (in, 0, sizeof *in);
-  errno = 0;
-  socket = g_socket_new_from_fd (fd, &err->error);
-  if (socket == NULL)
-    {
-      err->sys_errno = errno;
-      close (fd);
-      return FALSE;
-    }
-  in->connection = g_socket_connection_factory_create_connection (socket);
-  in->socket = socket;
-  in->fd = fd;
-  in->sock = -1;
-  if (getpeername (fd, (struct sockaddr *) in->peer, &len) == 0)
-    in->peer_len = len <= sizeof in->peer ? (int) len : -1;
-  g_object_unref (socket); /* the connection has one */
-  return TRUE;
-}
-
-int
-gsv_is_tcp (GSocketConnection *connection)
-{
-  return G_IS_TCP_CONNECTION (connection);
-}
-
-void
-gsv_set_graceful (GSocketConnection *connection, int on)
-{
-  if (G_IS_TCP_CONNECTION (connection))
-    g_tcp_connection_set_graceful_disconnect (G_TCP_CONNECTION (connection),
-                                              on);
-}
-
-int
-gsv_get_graceful (GSocketConnection *connection)
-{
-  return G_IS_TCP_CONNECTION (connection)
-         && g_tcp_connection_get_graceful_disconnect (
-             G_TCP_CONNECTION (connection));
-}
-
-int
-gsv_get_keepalive (GSocket *socket)
-{
-  return g_socket_get_keepalive (socket);
-}
-
-int
-gsv_get_linger (GSocket *socket, int *seconds)
-{
-  struct linger l = { 0, 0 };
-  socklen_t len = sizeof l;
-
-  if (getsockopt (g_socket_get_fd (socket), SOL_SOCKET, SO_LINGER, &l, &len)
-      != 0)
-    return -errno;
-  *seconds = l.l_onoff ? l.l_linger : -1;
-  return 0;
 }

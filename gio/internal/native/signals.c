@@ -1,5 +1,5 @@
 /* The trampolines between signals and Go. */
-#include "native.h"
+#include "state.h"
 
 #include "_cgo_export.h"
 

@@ -1,10 +1,9 @@
-/* What the C files of package gio share among themselves. */
-#ifndef GLIBSERVE_GIO_NATIVE_H
-#define GLIBSERVE_GIO_NATIVE_H
+/* The state of a listener, and what the C files about listeners share. */
+#ifndef GLIBSERVE_NATIVE_STATE_H
+#define GLIBSERVE_NATIVE_STATE_H
 
-#undef G_LOG_DOMAIN
-#define G_LOG_DOMAIN "glibserve"
-#include "cgo.h"
+#include "connection.h"
+#include "listener.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -92,8 +91,6 @@ void gsv_apply (gsv_state *st);
 void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));
 void gsv_commit (gsv_state *st, GSocket *socket);
 void gsv_shield (gsv_state *st);
-int gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
-                  GError **error);
 void gsv_unshield (gsv_state *st);
 void gsv_ensure_guard (gsv_state *st);
 void gsv_watch (gsv_state *st);
@@ -107,7 +104,6 @@ void gsv_bound (gsv_state *st, GSocket *socket);
 void gsv_listened (gsv_state *st, GSocket *socket);
 void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);
-uint64_t gsv_source_id (GObject *source);
 gboolean gsv_lane_push (gsv_state *st, GSocketConnection *connection,
                         GObject *source);
 int gsv_deliver (gsv_state *st, uint64_t handler,

@@ -4,9 +4,7 @@
  * that does not iterate the global one each such connection would be kept for
  * ever. So it is refused, as servers usually do and TLS 1.3 does anyway. The
  * kind of a record is not encrypted. */
-#undef G_LOG_DOMAIN
-#define G_LOG_DOMAIN "glibserve"
-#include "native_stream.h"
+#include "streamstate.h"
 
 typedef struct {
   GFilterInputStream parent;
