@@ -1,4 +1,4 @@
-/* The one accept of a plain listener. */
+/* The one accept of a plain listener, which GIO makes when Go asks. */
 #include "state.h"
 
 #include "_cgo_export.h"

@@ -1,168 +1,192 @@
-/* When a service accepts: the user's wish and the library's own pauses. */
+/* The user's wish, which is GIO's property "active" and nothing else, and keeping
+ * GIO from accepting, which never touches that property: a pause of the library's
+ * own does not show. */
 #include "state.h"
 
 #include "_cgo_export.h"
 
-/* start_gio and stop_gio are the only places that tell GIO. */
-static void
-start_gio (gsv_state *st)
-{
-  gsv_ensure_guard (st);
-  st->gactive = TRUE;
-  st->dry = 0;
-  st->toggling++;
-  gsv_enter (st);
-  g_socket_service_start (st->service);
-  gsv_leave (st);
-  st->toggling--;
-  gsv_watch (st);
-}
+#include <fcntl.h>
+#include <unistd.h>
 
-static void
-stop_gio (gsv_state *st)
-{
-  st->gactive = FALSE;
-  gsv_watch (st);
-  /* Inside an emission the accept has been consumed: nothing to shield. */
-  if (st->emitting == 0 && st->socks->len > 0)
-    gsv_shield (st);
-  st->toggling++;
-  gsv_enter (st);
-  g_socket_service_stop (st->service);
-  gsv_leave (st);
-  st->toggling--;
-}
-
+/* GIO's accept waits for the sockets that there are when it begins, and without
+ * any it never ends, not even when cancelled: a service that was started before
+ * its first address would never accept. So it gets a socket that no client comes
+ * to. */
 void
-gsv_apply (gsv_state *st)
+gsv_expect_start (gsv_state *st)
 {
-  gboolean want = st->wish && st->pauses == 0;
+  GSocket *socket;
+  int fd;
 
-  if (st->service == NULL || st->closed || want == st->gactive)
+  if (st->closed || st->service == NULL || st->socks->len > 0 || st->idle_sock
+      || !gsv_have_dummy (st))
     return;
-  if (st->socks->len == 0)
-    {
-      /* Without a socket GIO's accept would never complete, not even when
-       * cancelled: starting waits for the first socket, and a pause too, so
-       * that the property "active" shows the wish. */
-      if (!st->wish)
-        stop_gio (st);
-      return;
-    }
-  if (want)
-    start_gio (st);
-  else
-    stop_gio (st);
-}
-
-/* The class handler of "changed": GIO calls it after every added socket. */
-void
-gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
-{
-  gboolean first = st->socks->len == 0;
-  guint i;
-
-  st->add->first = st->socks->len;
-  st->add->count = st->add->pending->len;
-  for (i = 0; i < st->add->pending->len; i++)
-    gsv_commit (st, st->add->pending->pdata[i]);
-  g_ptr_array_set_size (st->add->pending, 0);
-
-  if (st->service == NULL)
-    {
-      if (st->accepting)
-        {
-          /* The accept that is outstanding does not know the new socket. */
-          gsv_shield (st);
-          g_cancellable_cancel (st->cancel);
-        }
-      else if (st->want_accept)
-        gsv_accept (st);
-      return;
-    }
-  if (st->gactive && !(st->wish && st->pauses == 0))
-    stop_gio (st);
-  if (st->gactive)
-    {
-      gsv_ensure_guard (st);
-      /* The parent cancels the accept that is outstanding. */
-      if (!first && st->emitting == 0)
-        gsv_shield (st);
-    }
-  if (chain != NULL)
-    chain (st->listener);
-  gsv_apply (st);
-  gsv_watch (st);
-}
-
-void
-gsv_set_wish (gsv_state *st, int active)
-{
-  st->wish = active;
-  gsv_apply (st);
-}
-
-void
-gsv_pause (gsv_state *st, unsigned set, unsigned clear)
-{
-  unsigned before = st->pauses;
-
-  if (st->closed)
+  fd = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0)
     return;
-  st->pauses = (st->pauses & ~clear) | set;
-  if ((st->pauses ^ before) & GSV_PAUSE_DESCRIPTORS)
-    {
-      if (set & GSV_PAUSE_DESCRIPTORS)
-        {
-          st->fd_wait = 10;
-          gsv_arm_fd_timer (st);
-        }
-      gsvGoDescriptors (st->id, (set & GSV_PAUSE_DESCRIPTORS) != 0);
-    }
-  gsv_apply (st);
+  socket = g_socket_new_from_fd (fd, NULL);
+  if (socket == NULL)
+    return; /* which has closed fd */
+  g_socket_set_blocking (socket, FALSE);
+  gsv_enter (st);
+  st->idle_sock = g_socket_listener_add_socket (st->listener, socket, NULL, NULL);
+  gsv_leave (st);
+  g_object_unref (socket);
 }
 
-/* Somebody called start or stop on the GObject itself: that is a wish too.
- * Our pauses hold all the same. */
 int
-gsv_adopt_active (gsv_state *st)
+gsv_is_active (gsv_state *st)
 {
+  return st->service != NULL && g_socket_service_is_active (st->service);
+}
+
+void
+gsv_set_active (gsv_state *st, int active)
+{
+  if (st->closed || st->service == NULL || gsv_is_active (st) == active)
+    return;
+  gsv_expect_start (st);
+  gsv_swap_for_cancel (st);
+  gsv_enter (st);
+  if (active)
+    g_socket_service_start (st->service);
+  else
+    g_socket_service_stop (st->service);
+  gsv_leave (st);
+}
+
+/* Whoever calls start or stop, or sets the property: Go, gotk4, C, a binding. It
+ * is the first handler of the signal, so the others find Go knowing. */
+static void
+on_notify_active (GObject *object, GParamSpec *pspec, gpointer data)
+{
+  gsv_state *st = data;
   gboolean active = g_socket_service_is_active (st->service);
 
-  if (active != st->gactive && !st->closed)
+  if (st->closed)
     {
-      st->gactive = st->wish = active;
-      gsv_watch (st);
-      gsv_apply (st);
+      /* The accept that this began would fail and begin again, for ever. */
+      if (active)
+        g_socket_service_stop (st->service);
+      return;
     }
-  return st->wish;
+  /* A client whose accept was cancelled is no sign that accept fails. */
+  g_atomic_int_set (&st->dry, 0);
+  if (g_main_context_is_owner (st->context))
+    {
+      gsv_swap_for_cancel (st);
+      gsv_watch (st);
+    }
+  gsvGoActiveChanged (st->id, active);
 }
 
 void
-gsv_job_started (gsv_state *st)
+gsv_connect_active (gsv_state *st)
 {
-  gboolean full;
-
-  g_mutex_lock (&st->jobs_lock);
-  full = ++st->jobs >= st->max_jobs && st->max_jobs > 0;
-  g_mutex_unlock (&st->jobs_lock);
-  if (full)
-    gsv_pause (st, GSV_PAUSE_MAX_THREADS, 0);
+  g_signal_connect (st->service, "notify::active",
+                    G_CALLBACK (on_notify_active), st);
 }
 
-unsigned
-gsv_pauses (gsv_state *st)
+/* An accept of GIO's that is ready, and waits for its turn in this iteration,
+ * would fail on the dummy, and GIO logs that. Sources of this priority are
+ * dispatched in an iteration in which no accept of GIO's is. */
+enum { PAUSE_PRIORITY = G_PRIORITY_DEFAULT - 1 };
+
+static void
+pause_now (gsv_state *st)
 {
-  return st->pauses;
+  st->out |= GSV_OUT_PAUSED;
+  gsv_swap (st);
 }
+
+static gboolean
+pause_idle_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  gsv_state *st = ((gsv_source *) source)->st;
+
+  g_source_set_ready_time (st->pause_point, 0);
+  gsv_source_end (&st->pause_idle);
+  return G_SOURCE_REMOVE;
+}
+
+static GSourceFuncs pause_idle_funcs = { NULL, NULL, pause_idle_dispatch,
+                                         NULL, NULL, NULL };
+
+static gboolean
+pause_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  gsv_state *st = ((gsv_source *) source)->st;
+  gboolean waited = st->pause_waited;
+
+  g_source_set_ready_time (source, -1);
+  st->pause_waited = FALSE;
+  if (!st->paused || (st->out & GSV_OUT_PAUSED))
+    return G_SOURCE_CONTINUE;
+  /* In a main loop inside of a dispatch, an accept may still be ready from the
+   * loop outside. It has its turn before a source that is made now. */
+  if (g_main_depth () > 1 && !waited)
+    {
+      st->pause_waited = TRUE;
+      gsv_source_end (&st->pause_idle);
+      st->pause_idle
+          = gsv_source_attach (st, &pause_idle_funcs, G_PRIORITY_DEFAULT);
+      g_source_set_ready_time (st->pause_idle, 0);
+      return G_SOURCE_CONTINUE;
+    }
+  pause_now (st);
+  gsvGoPaused (st->id);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs pause_funcs = { NULL, NULL, pause_dispatch,
+                                    NULL, NULL, NULL };
 
 int
-gsv_jobs_full (gsv_state *st)
+gsv_pause (gsv_state *st)
 {
-  gboolean full;
+  if (st->closed || st->service == NULL)
+    return TRUE;
+  st->paused = TRUE;
+  if (st->out & GSV_OUT_PAUSED)
+    return TRUE;
+  /* Outside of every dispatch no accept is about to run; and where the dummy sits
+   * already none finds anything else. */
+  if (g_main_depth () == 0 || st->out != 0 || st->socks->len == 0)
+    {
+      pause_now (st);
+      return TRUE;
+    }
+  if (st->pause_point == NULL)
+    st->pause_point = gsv_source_attach (st, &pause_funcs, PAUSE_PRIORITY);
+  g_source_set_ready_time (st->pause_point, 0);
+  return FALSE;
+}
 
-  g_mutex_lock (&st->jobs_lock);
-  full = st->max_jobs > 0 && st->jobs >= st->max_jobs;
-  g_mutex_unlock (&st->jobs_lock);
-  return full;
+void
+gsv_resume (gsv_state *st)
+{
+  st->paused = FALSE;
+  st->halted = FALSE;
+  st->out &= ~GSV_OUT_PAUSED;
+  if (!st->closed)
+    gsv_swap (st);
+}
+
+/* Once others have the GObject they may take clients before any handler of ours
+ * is asked: fdwatch.c has to hear of those, too. */
+gboolean
+gsv_on_any_incoming (GSocketService *service, GSocketConnection *connection,
+                 GObject *source, gpointer data)
+{
+  g_atomic_int_set (&((gsv_state *) data)->dry, 0);
+  return FALSE;
+}
+
+void
+gsv_expose (gsv_state *st)
+{
+  if (st->service == NULL || st->closed)
+    return;
+  gsv_expect_start (st); /* they may start it before the first address */
+  g_signal_connect (st->service, "incoming", G_CALLBACK (gsv_on_any_incoming), st);
 }

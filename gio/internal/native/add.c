@@ -1,7 +1,5 @@
-/* Adding listening sockets. */
+/* Adding listening sockets, and what is set on them before anybody can connect. */
 #include "state.h"
-
-#include "_cgo_export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +35,7 @@ gsv_bound (gsv_state *st, GSocket *socket)
 {
   gsv_add *add = st->add;
 
-  add->made = add != &st->foreign && path_of (socket, add->path)
+  add->made = add != &st->others_add && path_of (socket, add->path)
               && lstat (add->path, &add->file) == 0;
 }
 
@@ -73,30 +71,74 @@ gsv_listened (gsv_state *st, GSocket *socket)
     }
 }
 
-/* Stopping must never need a descriptor, so what it needs is had first. */
+/* The class handler of "changed": GIO calls it after every added socket. */
+void
+gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
+{
+  guint i;
+
+  st->add->first = st->socks->len;
+  st->add->count = st->add->pending->len;
+  if (st->add->pending->len > 0)
+    gsv_have_dummy (st);
+  for (i = 0; i < st->add->pending->len; i++)
+    {
+      int spare = -1;
+
+      if (st->add != &st->others_add && i < GSV_SPARES)
+        {
+          spare = st->add->spares[i];
+          st->add->spares[i] = -1;
+        }
+      gsv_commit (st, st->add->pending->pdata[i], spare);
+    }
+  g_ptr_array_set_size (st->add->pending, 0);
+
+  if (st->service == NULL)
+    {
+      if (st->accepting)
+        {
+          /* The accept that is outstanding does not know the new socket. */
+          gsv_swap_for_cancel (st);
+          g_cancellable_cancel (st->cancel);
+        }
+      else if (st->want_accept)
+        gsv_accept (st);
+      return;
+    }
+  if (st->socks->len > 0)
+    gsv_fdwatch_attach (st);
+  gsv_swap (st); /* the new ones, too, while the others are out */
+  /* The parent cancels the accept that is outstanding. */
+  if (g_socket_service_is_active (st->service)
+      && (st->socks->len > st->add->count || st->idle_sock))
+    gsv_swap_for_cancel (st);
+  if (chain != NULL)
+    chain (st->listener);
+  gsv_watch (st);
+}
+
+/* Swapping must never need a descriptor, so what it needs is had first. */
 static gboolean
 begin_add (gsv_state *st, gsv_add *add, gsv_error *err)
 {
-  int fd = -1;
-  int pair[2];
+  int i;
 
   add->outer = st->add;
   add->pending = g_ptr_array_new_with_free_func (g_object_unref);
   st->add = add;
+  for (i = 0; i < GSV_SPARES; i++)
+    add->spares[i] = -1;
   errno = 0;
-  if (st->inert < 0
-      && socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                     pair)
-             == 0)
+  if (gsv_have_dummy (st))
+    for (i = 0; i < GSV_SPARES; i++)
+      {
+        add->spares[i] = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
+        if (add->spares[i] < 0)
+          break;
+      }
+  if (add->spares[GSV_SPARES - 1] >= 0)
     {
-      st->inert = pair[0];
-      st->inert_peer = pair[1];
-    }
-  if (st->inert >= 0)
-    fd = fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
-  if (fd >= 0)
-    {
-      close (fd);
       errno = 0;
       return TRUE;
     }
@@ -109,10 +151,15 @@ begin_add (gsv_state *st, gsv_add *add, gsv_error *err)
 static int
 finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 {
+  int i;
+
   if (err->sys_errno == 0)
     err->sys_errno = errno;
   st->add = add->outer;
   g_ptr_array_unref (add->pending);
+  for (i = 0; i < GSV_SPARES; i++)
+    if (add->spares[i] >= 0)
+      close (add->spares[i]);
   err->first = (int) add->first;
   err->count = ok ? (int) add->count : 0;
   if (!ok)
@@ -193,4 +240,40 @@ gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err)
   ok = finish_add (st, &add, ok, err);
   g_object_unref (socket);
   return ok;
+}
+
+void
+gsv_set_backlog (gsv_state *st, int backlog)
+{
+  guint i;
+
+  st->backlog = backlog;
+  if (st->socks->len == 0)
+    {
+      g_socket_listener_set_backlog (st->listener, backlog);
+      st->gio_backlog = backlog;
+    }
+  for (i = 0; i < st->socks->len; i++)
+    /* GIO refuses this on a socket that listens; the kernel takes it. */
+    listen (gsv_sock_fd (st, (int) i), backlog);
+  /* GIO's function tells nobody. */
+  g_object_notify (G_OBJECT (st->listener), "listen-backlog");
+}
+
+/* Others may have set it, by the property or by GIO's function. */
+void
+gsv_adopt_backlog (gsv_state *st)
+{
+  int backlog;
+
+  g_object_get (st->listener, "listen-backlog", &backlog, NULL);
+  if (backlog != st->gio_backlog)
+    st->backlog = st->gio_backlog = backlog;
+}
+
+int
+gsv_get_backlog (gsv_state *st)
+{
+  gsv_adopt_backlog (st);
+  return st->backlog;
 }

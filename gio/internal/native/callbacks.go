@@ -10,29 +10,27 @@ type ListenerCallbacks interface {
 	// Incoming is one step of an emission of "incoming": the handler with this id,
 	// or the class handler (0), which comes last.
 	Incoming(handler uint64, in *Incoming) Verdict
-	// Settle is told when a handler in Go declined a client, and the emission ended
-	// before the class handler: a handler in C has taken it.
-	Settle()
+	// FinishEmission is told when a handler in Go declined a client, and the emission
+	// ended before the class handler: a handler in C has taken it.
+	FinishEmission()
 	// Run is one step of an emission of "run", on a thread of GIO's pool; RunEnded
-	// follows the last, on the same thread. full: no thread was free until now.
-	Run(handler uint64, conn unsafe.Pointer) (handled bool)
-	RunEnded(conn unsafe.Pointer, full bool)
+	// follows the last, on the same thread.
+	Run(handler uint64, conn unsafe.Pointer) Verdict
+	RunEnded(conn unsafe.Pointer)
 	// Accepted is the end of Listener.Accept: in, whose reference is Go's, or err.
 	Accepted(in *Incoming, err error)
 	// Event is an emission of "event": a GSocketListenerEvent of the socket fd.
 	Event(handler uint64, event, fd int)
 	// Notify is told when the property "listen-backlog" was set.
 	Notify(handler uint64)
-	// ForeignActive is told, on any thread, when somebody called start or stop on
-	// the GObject itself.
-	ForeignActive()
-	// Descriptors is told when the process runs out of descriptors, and when it has
-	// some again.
-	Descriptors(out bool)
-	// Full is told when the budget of a lane is used up.
-	Full()
-	// Rush is told when many clients come by a lane.
-	Rush()
+	// ActiveChanged is told when the property "active" has changed, on the thread of
+	// whoever did that, before other handlers of "notify::active".
+	ActiveChanged(active bool)
+	// DescriptorsShort is told when there is no descriptor for the next client, or
+	// accept keeps failing. Until Listener.Pause GIO goes on.
+	DescriptorsShort()
+	// Paused is told when Listener.Pause, which had answered false, is done.
+	Paused()
 	// Finished is told when GIO has let go of a listener that was closed.
 	Finished()
 }

@@ -13,31 +13,30 @@ state_init (gsv_state *st, gpointer self)
 {
   st->listener = self;
   st->socks = g_ptr_array_new_with_free_func (gsv_sock_free);
-  st->foreign.pending = g_ptr_array_new_with_free_func (g_object_unref);
-  st->foreign.mode = -1;
-  st->add = &st->foreign;
-  st->inert = st->inert_peer = -1;
-  st->lane_budget = -1;
+  st->others_add.pending = g_ptr_array_new_with_free_func (g_object_unref);
+  st->others_add.mode = -1;
+  st->add = &st->others_add;
+  st->dummy = st->dummy_peer = -1;
   st->cancel = g_cancellable_new ();
-  g_mutex_init (&st->jobs_lock);
 }
 
 static void
 state_finalize (gsv_state *st)
 {
-  gsv_stop_sources (st);
+  gsv_source_end (&st->fdwatch);
+  gsv_source_end (&st->finish_emission);
+  gsv_source_end (&st->pause_point);
+  gsv_source_end (&st->pause_idle);
+  gsv_source_end (&st->swap_in);
   g_ptr_array_unref (st->socks);
-  g_ptr_array_unref (st->foreign.pending);
-  if (st->inert >= 0)
-    close (st->inert);
-  if (st->inert_peer >= 0)
-    close (st->inert_peer);
+  g_ptr_array_unref (st->others_add.pending);
+  if (st->dummy >= 0)
+    close (st->dummy);
+  if (st->dummy_peer >= 0)
+    close (st->dummy_peer);
   g_object_unref (st->cancel);
-  if (st->lane != NULL)
-    gsv_lane_unref (st->lane);
   if (st->context != NULL)
     g_main_context_unref (st->context);
-  g_mutex_clear (&st->jobs_lock);
 }
 
 static void
@@ -46,7 +45,7 @@ on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
   if (event == G_SOCKET_LISTENER_BINDING)
     {
       /* Whatever the system's default: "tcp" is both families. */
-      if (st->add != &st->foreign
+      if (st->add != &st->others_add
           && g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6)
         g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY,
                              st->add->v6only, NULL);
@@ -115,26 +114,28 @@ glibserve_socket_listener_class_init (GlibserveSocketListenerClass *klass)
   glibserve_socket_listener_base_class_init (klass);
 }
 
+/* What the class handlers of a service and a threaded service share: Go is asked.
+ * The caller leaves the emission. */
+static int
+class_incoming (gsv_state *st, GSocketConnection *connection, GObject *source)
+{
+  gsv_enter_emission (st);
+  st->outcome_pending = FALSE;
+  return gsv_deliver (st, 0, connection, source);
+}
+
 static gboolean
 service_incoming (GSocketService *service, GSocketConnection *connection,
                   GObject *source)
 {
   gsv_state *st = &((GlibserveSocketService *) service)->st;
-  int r = GSV_CHAIN;
+  int r;
 
   if (st->id == 0)
     return PARENT (GSocketServiceClass, glibserve_socket_service)
         ->incoming (service, connection, source);
-  gsv_enter_emission (st);
-  /* A connection that handlers in Go have seen is theirs to go on with. */
-  if (!st->unsettled && gsv_lane_push (st, connection, source))
-    r = GSV_HANDLED;
-  else
-    {
-      st->unsettled = FALSE;
-      r = gsv_deliver (st, 0, connection, source);
-    }
-  gsv_sweep (st);
+  r = class_incoming (st, connection, source);
+  gsv_accept_batch (st);
   gsv_leave_emission (st);
   return (r & GSV_HANDLED) != 0;
 }
@@ -153,26 +154,16 @@ threaded_incoming (GSocketService *service, GSocketConnection *connection,
   gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
   GSocketServiceClass *parent
       = PARENT (GSocketServiceClass, glibserve_threaded_socket_service);
-  int r = GSV_CHAIN;
   gboolean handled;
+  int r;
 
   if (st->id == 0)
     return FALSE; /* a handler has closed the service: nobody is to run */
-  gsv_enter_emission (st);
-  if (!st->unsettled && gsv_lane_push (st, connection, source))
-    r = GSV_HANDLED;
-  else
-    {
-      st->unsettled = FALSE;
-      r = gsv_deliver (st, 0, connection, source);
-    }
+  r = class_incoming (st, connection, source);
   handled = (r & GSV_HANDLED) != 0;
   if (!handled && (r & GSV_CHAIN))
-    {
-      gsv_job_started (st);
-      handled = parent->incoming (service, connection, source);
-    }
-  gsv_sweep (st);
+    handled = parent->incoming (service, connection, source);
+  gsv_accept_batch (st);
   gsv_leave_emission (st);
   return handled;
 }
@@ -186,20 +177,16 @@ static gboolean
 on_run_first (GThreadedSocketService *service, GSocketConnection *connection,
               GObject *source, gpointer data)
 {
-  gsv_state *st = &((GlibserveThreadedSocketService *) service)->st;
   GSocketConnection *outer = running;
-  gboolean handled = FALSE, was_full;
+  gboolean handled = FALSE;
 
   if (running == connection)
     return FALSE; /* the inner emission: let the others see it */
   running = connection;
   g_signal_emit_by_name (service, "run", connection, source, &handled);
   running = outer;
-  g_mutex_lock (&st->jobs_lock);
-  was_full = st->jobs-- == st->max_jobs;
-  g_mutex_unlock (&st->jobs_lock);
-  /* Not st->id, which may be 0 by now. */
-  gsvGoRunEnded ((uint64_t) (uintptr_t) data, connection, was_full);
+  /* Not the state's id, which may be 0 by now. */
+  gsvGoRunEnded ((uint64_t) (uintptr_t) data, connection);
   return TRUE;
 }
 
@@ -228,8 +215,7 @@ glibserve_threaded_socket_service_class_init (
 }
 
 gsv_state *
-gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog,
-         int max_threads)
+gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog)
 {
   gsv_state *st;
 
@@ -260,7 +246,6 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog,
         st = &o->st;
         st->service = G_SOCKET_SERVICE (o);
         st->threaded = TRUE;
-        st->max_jobs = max_threads;
         g_signal_connect (o, "run", G_CALLBACK (on_run_first),
                           (gpointer) (uintptr_t) id);
         break;
@@ -268,7 +253,6 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog,
     }
   st->id = id;
   st->context = g_main_context_ref (context);
-  st->wish = st->gactive = st->service != NULL && active;
   st->backlog = st->gio_backlog = backlog;
   g_socket_listener_set_backlog (st->listener, backlog);
   if (st->service != NULL)
@@ -280,16 +264,4 @@ GObject *
 gsv_object (gsv_state *st)
 {
   return G_OBJECT (st->listener);
-}
-
-void
-gsv_enter (gsv_state *st)
-{
-  g_main_context_push_thread_default (st->context);
-}
-
-void
-gsv_leave (gsv_state *st)
-{
-  g_main_context_pop_thread_default (st->context);
 }

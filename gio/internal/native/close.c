@@ -3,8 +3,6 @@
 
 #include "_cgo_export.h"
 
-#include <unistd.h>
-
 /* Drops Go's reference once the cancelled accept has been dispatched: GIO may
  * need one more iteration for its callback, so three are counted. */
 typedef struct {
@@ -45,33 +43,16 @@ gsv_close (gsv_state *st)
 {
   GSource *source;
   finisher *f;
-  guint i;
 
   st->closed = TRUE;
-  gsv_stop_sources (st);
+  gsv_source_end (&st->fdwatch);
+  gsv_source_end (&st->finish_emission);
+  gsv_source_end (&st->pause_point);
+  gsv_source_end (&st->pause_idle);
   if (st->service != NULL)
-    {
-      st->toggling++;
-      g_socket_service_stop (st->service);
-      st->toggling--;
-      st->gactive = FALSE;
-    }
+    g_socket_service_stop (st->service);
   g_cancellable_cancel (st->cancel);
-  gsv_unshield (st);
-  for (i = 0; i < st->socks->len; i++)
-    {
-      gsv_sock *s = st->socks->pdata[i];
-      if (s->placeholder >= 0)
-        close (s->placeholder);
-      s->placeholder = -1;
-    }
-  /* Not with the object, which others may hold for good. */
-  if (st->inert >= 0)
-    {
-      close (st->inert);
-      close (st->inert_peer);
-      st->inert = st->inert_peer = -1;
-    }
+  gsv_swap_end (st);
   g_socket_listener_close (st->listener);
   if (st->id == 0)
     return;

@@ -29,20 +29,20 @@ func gsvGoRun(id, handler C.uint64_t, conn *C.GSocketConnection) C.int {
 	if l == nil {
 		return 0
 	}
-	return Verdict{Handled: l.Run(uint64(handler), unsafe.Pointer(conn))}.pack()
+	return l.Run(uint64(handler), unsafe.Pointer(conn)).pack()
 }
 
 //export gsvGoRunEnded
-func gsvGoRunEnded(id C.uint64_t, conn *C.GSocketConnection, full C.int) {
+func gsvGoRunEnded(id C.uint64_t, conn *C.GSocketConnection) {
 	if l := lookup(id); l != nil {
-		l.RunEnded(unsafe.Pointer(conn), full != 0)
+		l.RunEnded(unsafe.Pointer(conn))
 	}
 }
 
-//export gsvGoSettle
-func gsvGoSettle(id C.uint64_t) {
+//export gsvGoFinishEmission
+func gsvGoFinishEmission(id C.uint64_t) {
 	if l := lookup(id); l != nil {
-		l.Settle()
+		l.FinishEmission()
 	}
 }
 
@@ -77,31 +77,24 @@ func gsvGoNotify(id, handler C.uint64_t) {
 	}
 }
 
-//export gsvGoForeignActive
-func gsvGoForeignActive(id C.uint64_t) {
+//export gsvGoActiveChanged
+func gsvGoActiveChanged(id C.uint64_t, active C.int) {
 	if l := lookup(id); l != nil {
-		l.ForeignActive()
+		l.ActiveChanged(active != 0)
 	}
 }
 
-//export gsvGoDescriptors
-func gsvGoDescriptors(id C.uint64_t, out C.int) {
+//export gsvGoDescriptorsShort
+func gsvGoDescriptorsShort(id C.uint64_t) {
 	if l := lookup(id); l != nil {
-		l.Descriptors(out != 0)
+		l.DescriptorsShort()
 	}
 }
 
-//export gsvGoFull
-func gsvGoFull(id C.uint64_t) {
+//export gsvGoPaused
+func gsvGoPaused(id C.uint64_t) {
 	if l := lookup(id); l != nil {
-		l.Full()
-	}
-}
-
-//export gsvGoRush
-func gsvGoRush(id C.uint64_t) {
-	if l := lookup(id); l != nil {
-		l.Rush()
+		l.Paused()
 	}
 }
 

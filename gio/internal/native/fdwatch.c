@@ -1,20 +1,23 @@
-/* Running out of descriptors: looked at before accept(2) would fail. */
+/* Running out of descriptors: looked at before accept(2) would fail, and GIO
+ * would log and try again without end. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "state.h"
 
+#include "_cgo_export.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Guard: looks at the listening sockets before GIO does, at priority -1. */
-enum { PLENTY = 8, PLENTY_US = 2000 };
+enum { DRY = 8, PLENTY = 8, PLENTY_US = 2000 };
 
 /* low says whether the lowest free descriptor is within margin times a small
  * number of the limit as it is now. */
-static gboolean
-low (gsv_state *st, int margin)
+gboolean
+gsv_low (gsv_state *st, int margin)
 {
   struct rlimit lim;
   int fd;
@@ -22,8 +25,7 @@ low (gsv_state *st, int margin)
 
   if (st->socks->len == 0)
     return FALSE;
-  fd = fcntl (((gsv_sock *) st->socks->pdata[0])->fd, F_DUPFD_CLOEXEC, 0);
-
+  fd = fcntl (gsv_sock_fd (st, 0), F_DUPFD_CLOEXEC, 0);
   if (fd < 0)
     return TRUE;
   close (fd);
@@ -36,14 +38,14 @@ low (gsv_state *st, int margin)
 }
 
 static gboolean
-guard_prepare (GSource *source, int *timeout)
+fdwatch_prepare (GSource *source, int *timeout)
 {
   *timeout = -1;
   return FALSE;
 }
 
 static gboolean
-guard_check (GSource *source)
+fdwatch_check (GSource *source)
 {
   gsv_state *st = ((gsv_source *) source)->st;
   gboolean readable = FALSE;
@@ -56,121 +58,71 @@ guard_check (GSource *source)
     }
   if (!readable)
     return FALSE;
-  /* Eight times a client and no emission: accept fails (ENFILE, ENOBUFS). */
-  if (++st->dry > 8)
+  /* So many times a client and no emission: accept fails (ENFILE, ENOBUFS), or
+   * others take the clients of a socket that is shared with them. */
+  if (g_atomic_int_add (&st->dry, 1) >= DRY)
     return TRUE;
   /* Three system calls a client would show; nobody opens hundreds of
    * descriptors in so little time. */
   if (g_get_monotonic_time () < st->fds_seen + PLENTY_US)
     return FALSE;
-  if (low (st, 1))
+  if (gsv_low (st, 1))
     return TRUE;
-  st->fds_seen = low (st, PLENTY) ? 0 : g_get_monotonic_time ();
+  st->fds_seen = gsv_low (st, PLENTY) ? 0 : g_get_monotonic_time ();
   return FALSE;
 }
 
+/* The library's own accept says what is the matter. No accept of GIO's is about
+ * to run: this source's priority is above theirs. */
 static gboolean
-guard_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+fdwatch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   gsv_state *st = ((gsv_source *) source)->st;
-  gsv_pause (st, GSV_PAUSE_DESCRIPTORS, 0);
+
+  if (g_atomic_int_get (&st->dry) > DRY && !gsv_low (st, 1))
+    {
+      g_atomic_int_set (&st->dry, 0);
+      st->accept_errno = 0;
+      gsv_accept_batch (st);
+      if (st->closed || st->accept_errno == 0)
+        return G_SOURCE_CONTINUE;
+    }
+  gsvGoDescriptorsShort (st->id);
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs guard_funcs = { guard_prepare, guard_check, guard_dispatch,
-                                    NULL, NULL, NULL };
+static GSourceFuncs fdwatch_funcs = { fdwatch_prepare, fdwatch_check,
+                                      fdwatch_dispatch, NULL, NULL, NULL };
 
+/* Made with the first socket; gsv_commit adds those that come later. */
 void
-gsv_ensure_guard (gsv_state *st)
+gsv_fdwatch_attach (gsv_state *st)
 {
   guint i;
 
-  if (st->guard != NULL || st->service == NULL || st->inert < 0)
+  if (st->fdwatch != NULL || st->service == NULL || st->dummy < 0)
     return;
-  st->guard = g_source_new (&guard_funcs, sizeof (gsv_source));
-  ((gsv_source *) st->guard)->st = st;
-  g_source_set_priority (st->guard, G_PRIORITY_DEFAULT - 1);
+  st->fdwatch
+      = gsv_source_attach (st, &fdwatch_funcs, G_PRIORITY_DEFAULT - 1);
   for (i = 0; i < st->socks->len; i++)
-    g_source_add_poll (st->guard, &((gsv_sock *) st->socks->pdata[i])->poll);
-  g_source_attach (st->guard, st->context);
+    g_source_add_poll (st->fdwatch, &((gsv_sock *) st->socks->pdata[i])->poll);
 }
 
-/* The guard looks only while GIO does: a readable socket that nobody accepts
- * from would make the loop spin. */
-void
-gsv_watch (gsv_state *st)
+/* It takes the clients that wait to see whether accept works again: GIO would
+ * log each time that it does not. */
+int
+gsv_descriptors_short (gsv_state *st)
 {
-  gushort events = st->gactive && st->emitting == 0 ? G_IO_IN : 0;
-  guint i;
-
-  for (i = 0; i < st->socks->len; i++)
-    ((gsv_sock *) st->socks->pdata[i])->poll.events = events;
-}
-
-static gboolean
-on_fd_timer (gpointer data)
-{
-  gsv_check_descriptors (data);
-  return G_SOURCE_REMOVE;
-}
-
-void
-gsv_arm_fd_timer (gsv_state *st)
-{
-  if (st->fd_timer != NULL)
-    {
-      g_source_destroy (st->fd_timer);
-      g_source_unref (st->fd_timer);
-    }
-  st->fd_timer = g_timeout_source_new (st->fd_wait);
-  g_source_set_callback (st->fd_timer, on_fd_timer, st, NULL);
-  g_source_attach (st->fd_timer, st->context);
-  st->fd_wait = MIN (st->fd_wait * 2, 50);
-}
-
-/* probe takes the clients that wait, and says whether accept works again. GIO
- * would log each time that it does not. */
-static gboolean
-probe (gsv_state *st)
-{
-  if (st->emitting > 0 || st->sweeping)
+  if (st->closed)
     return FALSE;
+  if (gsv_low (st, 2) || st->emitting > 0 || st->in_batch)
+    return TRUE;
   st->accept_errno = 0;
   st->probing = TRUE;
+  st->halted = FALSE;
   gsv_enter (st);
-  gsv_sweep (st);
+  gsv_accept_batch (st);
   gsv_leave (st);
   st->probing = FALSE;
-  return st->accept_errno == 0;
-}
-
-void
-gsv_check_descriptors (gsv_state *st)
-{
-  gboolean wait;
-
-  if (!(st->pauses & GSV_PAUSE_DESCRIPTORS) || st->closed)
-    return;
-  wait = low (st, 2) || !probe (st);
-  if (st->closed) /* by a handler */
-    return;
-  if (wait)
-    gsv_arm_fd_timer (st);
-  else
-    gsv_pause (st, 0, GSV_PAUSE_DESCRIPTORS);
-}
-
-void
-gsv_stop_sources (gsv_state *st)
-{
-  GSource **all[] = { &st->guard, &st->settle, &st->fd_timer };
-  guint i;
-
-  for (i = 0; i < G_N_ELEMENTS (all); i++)
-    if (*all[i] != NULL)
-      {
-        g_source_destroy (*all[i]);
-        g_source_unref (*all[i]);
-        *all[i] = NULL;
-      }
+  return st->accept_errno != 0;
 }

@@ -55,8 +55,8 @@ func (in *Incoming) SourceID() uint64 { return uint64(in.source_id) }
 // SourcePointer is the source object, nil when none was given.
 func (in *Incoming) SourcePointer() unsafe.Pointer { return unsafe.Pointer(in.source) }
 
-// DropSource gives up the reference to the source that Lane.Take and
-// Listener.Direct hand over.
+// DropSource gives up the reference to the source that Listener.ListeningDup hands
+// over.
 func (in *Incoming) DropSource() {
 	if in.source != nil {
 		C.gsv_unref(C.gpointer(in.source))

@@ -34,9 +34,9 @@ var listeners Registry[ListenerCallbacks]
 
 // NewListener makes the GObject, on any thread. The caller owns one reference,
 // which Close gives up, and calls Forget when nothing can come from C any more.
-func NewListener(kind int, up ListenerCallbacks, loop *glibloop.Loop, active bool, backlog, maxThreads int) Listener {
+func NewListener(kind int, up ListenerCallbacks, loop *glibloop.Loop, active bool, backlog int) Listener {
 	id := listeners.Add(up)
-	return Listener{C.gsv_new(C.int(kind), C.uint64_t(id), contextOf(loop), cbool(active), C.int(backlog), C.int(maxThreads)), id}
+	return Listener{C.gsv_new(C.int(kind), C.uint64_t(id), contextOf(loop), cbool(active), C.int(backlog)), id}
 }
 
 // Forget has no callback come any more. Any thread; it may be called twice.
@@ -92,37 +92,47 @@ func addResult(ok C.int, e *C.gsv_error) (Added, error) {
 	return Added{}, takeError(e)
 }
 
-// SockCount is how many sockets listen.
-func (n Listener) SockCount() int { return int(C.gsv_sock_count(n.st)) }
+// SocketCount is how many sockets listen.
+func (n Listener) SocketCount() int { return int(C.gsv_sock_count(n.st)) }
 
-// SockAddr is where the i-th listens, nil when the kernel does not tell.
-func (n Listener) SockAddr(i int) net.Addr { return sockaddr.Local(int(C.gsv_sock_fd(n.st, C.int(i)))) }
+// SocketAddr is where the i-th listens, nil when the kernel does not tell.
+func (n Listener) SocketAddr(i int) net.Addr {
+	return sockaddr.Local(int(C.gsv_sock_fd(n.st, C.int(i))))
+}
 
 func (n Listener) SetBacklog(backlog int) { C.gsv_set_backlog(n.st, C.int(backlog)) }
 
 func (n Listener) Backlog() int { return int(C.gsv_get_backlog(n.st)) }
 
-// SetActive is what the user wishes: start or stop.
-func (n Listener) SetActive(active bool) { C.gsv_set_wish(n.st, cbool(active)) }
+// SetActive is the user's start or stop (g_socket_service_start and _stop). It does
+// nothing on a service that is that already.
+func (n Listener) SetActive(active bool) { C.gsv_set_active(n.st, cbool(active)) }
 
-// AdoptActive takes start and stop called on the GObject itself for the user's wish,
-// and returns that.
-func (n Listener) AdoptActive() bool { return C.gsv_adopt_active(n.st) != 0 }
+// IsActive is the property "active".
+func (n Listener) IsActive() bool { return C.gsv_is_active(n.st) != 0 }
 
-// Pause adds and removes reasons why the service is not to accept.
-func (n Listener) Pause(set, clear Reasons) { C.gsv_pause(n.st, C.uint(set), C.uint(clear)) }
+// Pause keeps GIO from accepting, of which the property "active" shows nothing. It
+// answers false when GIO may still accept until ListenerCallbacks.Paused is called.
+func (n Listener) Pause() bool { return C.gsv_pause(n.st) != 0 }
 
-// Pauses are the reasons there are.
-func (n Listener) Pauses() Reasons { return Reasons(C.gsv_pauses(n.st)) }
+// Resume undoes Pause.
+func (n Listener) Resume() { C.gsv_resume(n.st) }
 
-// CheckDescriptors looks whether a pause for lack of descriptors may end.
-func (n Listener) CheckDescriptors() { C.gsv_check_descriptors(n.st) }
+// DescriptorsShort looks, during a pause, whether there are descriptors again, and
+// accept works; it takes clients to find out.
+func (n Listener) DescriptorsShort() bool { return C.gsv_descriptors_short(n.st) != 0 }
 
-// ExpectForeign is called once others have the GObject.
-func (n Listener) ExpectForeign() { C.gsv_expect_foreign(n.st) }
+// Expose is called once, when others get the GObject.
+func (n Listener) Expose() { C.gsv_expose(n.st) }
 
-// JobsFull tells whether every worker of a threaded service is busy.
-func (n Listener) JobsFull() bool { return C.gsv_jobs_full(n.st) != 0 }
+// OthersListen tells whether other code has connected a handler to "incoming".
+func (n Listener) OthersListen() bool { return C.gsv_others_listen(n.st) != 0 }
+
+// Emit emits "incoming" for a connection that was accepted before, with the source
+// object of its address, and tells whether it was handled.
+func (n Listener) Emit(conn Connection, source unsafe.Pointer) bool {
+	return C.gsv_emit(n.st, conn.conn, (*C.GObject)(source)) != 0
+}
 
 // Accept begins the one accept of a plain listener, unless one is outstanding;
 // Accepted is told its end.
@@ -138,11 +148,12 @@ func (n Listener) Connect(signal string, handler uint64) uint64 {
 
 func (n Listener) Disconnect(id uint64) { C.gsv_disconnect(n.st, C.ulong(id)) }
 
-// Direct returns what is the same for all clients of the i-th socket, with one
-// reference to the source, and a duplicate of that socket, the caller's to close.
-func (n Listener) Direct(i int) (from Incoming, fd int, err error) {
+// ListeningDup returns what is the same for all clients of the i-th socket, with
+// one reference to the source, and a duplicate of that socket, the caller's to
+// close.
+func (n Listener) ListeningDup(i int) (from Incoming, fd int, err error) {
 	var in C.gsv_incoming
-	r := C.gsv_door(n.st, C.int(i), &in)
+	r := C.gsv_listening_dup(n.st, C.int(i), &in)
 	if r < 0 {
 		return Incoming{}, -1, syscall.Errno(-r)
 	}

@@ -1,5 +1,6 @@
-/* Listeners and services: what has to happen inside libgio's own calls and
- * callbacks. Everything runs on the loop's thread unless it says otherwise. */
+/* What Go calls of listeners and services: GSocketListener, GSocketService,
+ * GThreadedSocketService. Everything runs on the loop's thread unless it says
+ * otherwise. */
 #ifndef GLIBSERVE_NATIVE_LISTENER_H
 #define GLIBSERVE_NATIVE_LISTENER_H
 
@@ -8,17 +9,8 @@
 /* Which GObject class gsv_new makes. */
 enum { GSV_LISTENER, GSV_SERVICE, GSV_THREADED };
 
-/* Why the library keeps a service from accepting, whatever the user wishes. */
-enum {
-  GSV_PAUSE_CONSUMER = 1 << 0,    /* nobody would take a client */
-  GSV_PAUSE_HELD = 1 << 1,        /* one client is held and nobody asks */
-  GSV_PAUSE_MAX_CONNS = 1 << 2,   /* ServiceConfig.MaxConns */
-  GSV_PAUSE_DESCRIPTORS = 1 << 3, /* the process is out of descriptors */
-  GSV_PAUSE_MAX_THREADS = 1 << 4, /* every worker of a threaded service is busy */
-  GSV_PAUSE_RUSH = 1 << 5,        /* Go accepts */
-};
-
-/* What Go answers to an emission; reasons to pause are added from bit 8 on. */
+/* What Go answers to an emission. From bit GSV_PAUSE_SHIFT on: the reasons why
+ * nobody is to accept now; which they are is Go's to know. */
 enum {
   GSV_HANDLED = 1 << 0, /* the emission ends here */
   GSV_KEPT = 1 << 1,    /* Go keeps the reference that it was offered */
@@ -40,16 +32,17 @@ typedef struct {
   uint8_t peer[28];    /* a native sockaddr, IP or unnamed */
 } gsv_incoming;
 
-/* A way for Serve's connections into Go that needs no call from the loop's
- * thread: it would have to wait for a turn of Go's scheduler each time. */
-typedef struct gsv_lane gsv_lane;
-
+/* class.c: any thread. The caller owns one reference, which gsv_close gives up. */
 gsv_state *gsv_new (int kind, uint64_t id, GMainContext *context, int active,
-                    int backlog, int max_threads);
+                    int backlog);
 GObject *gsv_object (gsv_state *st);
+
+/* source.c: the loop's context as the thread's default, as GIO's functions that
+ * begin something asynchronous want it. */
 void gsv_enter (gsv_state *st);
 void gsv_leave (gsv_state *st);
-void gsv_close (gsv_state *st);
+
+/* add.c */
 int gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
                      int mode, GObject *source, gsv_error *err);
 int gsv_add_inet_port (gsv_state *st, int port, GObject *source,
@@ -57,32 +50,40 @@ int gsv_add_inet_port (gsv_state *st, int port, GObject *source,
 int gsv_add_fd (gsv_state *st, int fd, GObject *source, gsv_error *err);
 void gsv_set_backlog (gsv_state *st, int backlog);
 int gsv_get_backlog (gsv_state *st);
-void gsv_set_wish (gsv_state *st, int active);
-void gsv_pause (gsv_state *st, unsigned set, unsigned clear);
-void gsv_check_descriptors (gsv_state *st);
-int gsv_adopt_active (gsv_state *st);
-void gsv_expect_foreign (gsv_state *st);
-unsigned gsv_pauses (gsv_state *st);
-int gsv_jobs_full (gsv_state *st);
-void gsv_accept (gsv_state *st);
-unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);
-void gsv_disconnect (gsv_state *st, unsigned long id);
+
+/* socket.c. gsv_listening_dup fills in what is the same for all clients of the
+ * i-th socket, with one reference to the source, and returns a duplicate of the
+ * socket's descriptor, the caller's to close, or -errno. */
 int gsv_sock_count (gsv_state *st);
 int gsv_sock_fd (gsv_state *st, int i);
+int gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from);
 
-/* lanes: made, taken from and switched off on any thread, attached on the
- * loop's. Each holder has a reference: the attached service and Go. */
-gsv_lane *gsv_lane_new (int event_fd);
-void gsv_lane_unref (gsv_lane *lane);
-void gsv_lane_attach (gsv_state *st, gsv_lane *lane); /* NULL: detach */
-void gsv_lane_off (gsv_lane *lane);
-int gsv_lane_take (gsv_lane *lane, gsv_incoming *out, int max);
-void gsv_lane_budget (gsv_state *st, int budget); /* -1: no limit */
-uint64_t gsv_lane_pushed (gsv_state *st); /* any thread */
+/* active.c: the user's wish, by g_socket_service_start and _stop; and whether
+ * GIO is kept from accepting meanwhile, of which "active" shows nothing.
+ * gsv_pause answers TRUE when GIO accepts no more from here on, FALSE when
+ * that is so once gsvGoPaused was called. */
+void gsv_set_active (gsv_state *st, int active);
+int gsv_is_active (gsv_state *st);
+int gsv_pause (gsv_state *st);
+void gsv_resume (gsv_state *st);
+void gsv_expose (gsv_state *st);
 
-/* doors: listening sockets while Go accepts. Fills in what is the same for all
- * clients of the i-th, with one reference to the source, and returns a duplicate
- * of the descriptor, the caller's to close, or -errno. */
-int gsv_door (gsv_state *st, int i, gsv_incoming *from);
+/* fdwatch.c: whether descriptors are still short; takes clients to find out. */
+int gsv_descriptors_short (gsv_state *st);
+
+/* emit.c: emits "incoming" for a connection that was accepted before; TRUE when
+ * it was handled. */
+int gsv_emit (gsv_state *st, GSocketConnection *connection, GObject *source);
+int gsv_others_listen (gsv_state *st);
+
+/* accept.c: the one accept of a plain listener. */
+void gsv_accept (gsv_state *st);
+
+/* signals.c: connecting is for any thread. */
+unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);
+void gsv_disconnect (gsv_state *st, unsigned long id);
+
+/* close.c */
+void gsv_close (gsv_state *st);
 
 #endif

@@ -31,7 +31,7 @@ on_incoming (GSocketService *service, GSocketConnection *connection,
   gsv_enter_emission (st);
   handled = (gsv_deliver (st, c->handler, connection, source) & GSV_HANDLED) != 0;
   if (handled)
-    gsv_sweep (st); /* the emission ends here: our class handler won't run */
+    gsv_accept_batch (st); /* it ends here: our class handler won't run */
   else
     gsv_after_decline (st);
   gsv_leave_emission (st);
@@ -56,30 +56,12 @@ on_listener_event (GSocketListener *listener, GSocketListenerEvent event,
 }
 
 static void
-on_notify_active (GObject *object, GParamSpec *pspec, gpointer data)
-{
-  gsv_state *st = data;
-
-  /* Only what others do: start and stop called on the GObject itself. */
-  if (st->id == 0 || (g_main_context_is_owner (st->context) && st->toggling))
-    return;
-  gsvGoForeignActive (st->id);
-}
-
-static void
 on_notify_backlog (GObject *object, GParamSpec *pspec, gpointer data)
 {
   closure_data *c = data;
 
   if (c->st->id != 0)
     gsvGoNotify (c->id, c->handler);
-}
-
-void
-gsv_connect_active (gsv_state *st)
-{
-  g_signal_connect (st->listener, "notify::active",
-                    G_CALLBACK (on_notify_active), st);
 }
 
 unsigned long
@@ -102,22 +84,25 @@ gsv_connect (gsv_state *st, const char *signal, uint64_t handler)
   return g_signal_connect_data (st->listener, signal, f, c, closure_free, 0);
 }
 
-/* Once others hold the GObject they may take clients before any handler of
- * ours is asked: the guard has to hear of those, too. */
-static gboolean
-on_any_incoming (GSocketService *service, GSocketConnection *connection,
-                 GObject *source, gpointer data)
+/* Handlers of "incoming" that are not this library's. */
+int
+gsv_others_listen (gsv_state *st)
 {
-  ((gsv_state *) data)->dry = 0;
-  return FALSE;
-}
+  guint signal = g_signal_lookup ("incoming", G_TYPE_SOCKET_SERVICE);
+  gulong found;
 
-void
-gsv_expect_foreign (gsv_state *st)
-{
-  if (st->service != NULL)
-    g_signal_connect (st->service, "incoming", G_CALLBACK (on_any_incoming),
-                      st);
+  if (st->closed || st->service == NULL)
+    return FALSE;
+  g_signal_handlers_block_by_func (st->service, gsv_on_any_incoming, st);
+  g_signal_handlers_block_matched (st->service, G_SIGNAL_MATCH_FUNC, 0, 0, NULL,
+                                   on_incoming, NULL);
+  found = g_signal_handler_find (st->service,
+                                 G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED,
+                                 signal, 0, NULL, NULL, NULL);
+  g_signal_handlers_unblock_matched (st->service, G_SIGNAL_MATCH_FUNC, 0, 0,
+                                     NULL, on_incoming, NULL);
+  g_signal_handlers_unblock_by_func (st->service, gsv_on_any_incoming, st);
+  return found != 0;
 }
 
 void

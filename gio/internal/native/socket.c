@@ -1,7 +1,12 @@
-/* The listening sockets of a listener, and their backlog. */
+/* The table of a listener's sockets, and which of them are polled. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "state.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void
@@ -9,15 +14,16 @@ gsv_sock_free (gpointer data)
 {
   gsv_sock *s = data;
 
-  if (s->placeholder >= 0)
-    close (s->placeholder);
+  if (s->spare >= 0)
+    close (s->spare);
   g_object_unref (s->socket);
   g_free (s);
 }
 
-/* commit takes a socket into the books once GIO serves it. */
+/* commit enters a socket once GIO serves it; spare is taken over, -1: none was
+ * had, so one is asked for now, and without it the socket cannot be swapped. */
 void
-gsv_commit (gsv_state *st, GSocket *socket)
+gsv_commit (gsv_state *st, GSocket *socket, int spare)
 {
   gsv_sock *s = g_new0 (gsv_sock, 1);
   int flags;
@@ -31,12 +37,13 @@ gsv_commit (gsv_state *st, GSocket *socket)
   flags = fcntl (s->fd, F_GETFL);
   if (flags >= 0 && !(flags & O_NONBLOCK))
     fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
-  s->placeholder
-      = st->inert < 0 ? -1 : fcntl (st->inert, F_DUPFD_CLOEXEC, 3);
+  if (spare < 0 && st->dummy >= 0)
+    spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
+  s->spare = spare;
   s->poll.fd = s->fd;
   g_ptr_array_add (st->socks, s);
-  if (st->guard != NULL)
-    g_source_add_poll (st->guard, &s->poll);
+  if (st->fdwatch != NULL)
+    g_source_add_poll (st->fdwatch, &s->poll);
 }
 
 int
@@ -45,45 +52,52 @@ gsv_sock_count (gsv_state *st)
   return (int) st->socks->len;
 }
 
+/* Where the listening socket itself is. */
 int
 gsv_sock_fd (gsv_state *st, int i)
 {
   gsv_sock *s = st->socks->pdata[i];
-  return s->shielded ? s->placeholder : s->fd;
+  return s->out ? s->spare : s->fd;
 }
 
-void
-gsv_set_backlog (gsv_state *st, int backlog)
+/* Where GIO keeps what was given with the address. */
+GObject *
+gsv_source_of (gsv_sock *s)
 {
-  guint i;
+  static GQuark quark;
 
-  st->backlog = backlog;
-  if (st->socks->len == 0)
-    {
-      g_socket_listener_set_backlog (st->listener, backlog);
-      st->gio_backlog = backlog;
-    }
-  for (i = 0; i < st->socks->len; i++)
-    /* GIO refuses this on a socket that listens; the kernel takes it. */
-    listen (gsv_sock_fd (st, (int) i), backlog);
-  /* GIO's function tells nobody. */
-  g_object_notify (G_OBJECT (st->listener), "listen-backlog");
-}
-
-/* Others may have set it, by the property or by GIO's function. */
-void
-gsv_adopt_backlog (gsv_state *st)
-{
-  int backlog;
-
-  g_object_get (st->listener, "listen-backlog", &backlog, NULL);
-  if (backlog != st->gio_backlog)
-    st->backlog = st->gio_backlog = backlog;
+  if (quark == 0)
+    quark = g_quark_from_static_string ("g-socket-listener-source");
+  return g_object_get_qdata (G_OBJECT (s->socket), quark);
 }
 
 int
-gsv_get_backlog (gsv_state *st)
+gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from)
 {
-  gsv_adopt_backlog (st);
-  return st->backlog;
+  int fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 3);
+
+  if (fd < 0)
+    return -errno;
+  memset (from, 0, sizeof *from);
+  from->sock = i;
+  from->source = gsv_source_of (st->socks->pdata[i]);
+  if (from->source != NULL)
+    g_object_ref (from->source);
+  from->source_id = gsv_source_id (from->source);
+  return fd;
+}
+
+/* fdwatch.c looks only while GIO does: a readable socket that nobody accepts
+ * from would make the loop spin. */
+void
+gsv_watch (gsv_state *st)
+{
+  gushort events = !st->closed && st->emitting == 0 && st->service != NULL
+                           && g_socket_service_is_active (st->service)
+                       ? G_IO_IN
+                       : 0;
+  guint i;
+
+  for (i = 0; i < st->socks->len; i++)
+    ((gsv_sock *) st->socks->pdata[i])->poll.events = events;
 }

@@ -1,4 +1,10 @@
-/* Stopping without losing a client that waits. */
+/* Swapping listening sockets for a dummy, so that GIO's accept finds nothing.
+ *
+ * A GSocket always has the same descriptor number, and the main loop polls that
+ * number. While the dummy, one end of a socketpair that nobody writes to, sits
+ * there, GIO neither sees nor accepts clients, and nothing of it shows: not in
+ * the property "active", not in the GSocket. The listening socket itself waits
+ * at the spare number, where the library's own accepts take from. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -10,16 +16,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Shield. Before GLib 2.85.3 a cancelled accept still calls accept(2) and then
- * drops the client. So while it is dispatched, an inert socket sits at the
- * descriptor; the listening one waits at the placeholder. */
+/* Before GLib 2.85.3 a cancelled accept still calls accept(2) and then drops the
+ * client. */
 static gboolean
-must_shield (void)
+cancel_accepts (void)
 {
   static int answer = -1;
   if (answer < 0)
     answer = glib_check_version (2, 85, 3) != NULL;
   return answer;
+}
+
+/* The dummy is made with the first address, so that a swap needs no descriptor. */
+gboolean
+gsv_have_dummy (gsv_state *st)
+{
+  int pair[2];
+
+  if (st->dummy >= 0)
+    return TRUE;
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair)
+      != 0)
+    return FALSE;
+  st->dummy = pair[0];
+  st->dummy_peer = pair[1];
+  return TRUE;
 }
 
 static gboolean
@@ -95,67 +116,97 @@ move (int from, int to)
   return FALSE;
 }
 
+static void
+swap_out (gsv_state *st, gsv_sock *s)
+{
+  if (s->spare < 0) /* there was no descriptor when it was added */
+    s->spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
+  if (s->spare >= 0 && move (s->fd, s->spare))
+    s->out = move (st->dummy, s->fd);
+}
+
+static void
+swap_in (gsv_state *st, gsv_sock *s)
+{
+  /* Somebody may have closed the GSocket meanwhile: then the number is not ours
+   * to write to. */
+  if (same_file (s->fd, st->dummy) && !move (s->spare, s->fd))
+    return; /* the next time */
+  s->out = FALSE;
+  /* The spare must not keep the port open by itself. */
+  move (st->dummy, s->spare);
+}
+
+/* swap has the sockets be where they should be. */
 void
-gsv_unshield (gsv_state *st)
+gsv_swap (gsv_state *st)
 {
   guint i;
 
-  if (st->sentinel != NULL)
-    {
-      g_source_destroy (st->sentinel);
-      g_source_unref (st->sentinel);
-      st->sentinel = NULL;
-    }
+  if (st->dummy < 0)
+    return;
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      if (!s->shielded)
-        continue;
-      /* Somebody may have closed the GSocket meanwhile: then the number is
-       * not ours to write to. */
-      if (same_file (s->fd, st->inert) && !move (s->placeholder, s->fd))
-        continue; /* the next time */
-      s->shielded = FALSE;
-      /* The placeholder must not keep the port open by itself. */
-      move (st->inert, s->placeholder);
+      if (st->out != 0 && !s->out)
+        swap_out (st, s);
+      else if (st->out == 0 && s->out)
+        swap_in (st, s);
     }
 }
 
 static gboolean
-on_sentinel (gpointer data)
+on_swap_in (gpointer data)
 {
   gsv_state *st = data;
-  gsv_unshield (st);
+
+  gsv_source_end (&st->swap_in);
+  st->out &= ~GSV_OUT_CANCELLED;
+  gsv_swap (st);
   return G_SOURCE_REMOVE;
 }
 
+/* For whoever is about to have GIO's accept cancelled, or has just done so on the
+ * loop's thread: the sockets are out while it is dispatched.
+ *
+ * Sources of one priority run in the order in which they were attached: the
+ * cancelled accept must be older. After stop, start, stop it is younger than the
+ * source of the first stop, so that one goes. */
 void
-gsv_shield (gsv_state *st)
+gsv_swap_for_cancel (gsv_state *st)
 {
-  gboolean any = FALSE;
+  if (!cancel_accepts () || st->dummy < 0 || st->socks->len == 0)
+    return;
+  st->out |= GSV_OUT_CANCELLED;
+  gsv_swap (st);
+  gsv_source_end (&st->swap_in);
+  st->swap_in = g_idle_source_new ();
+  g_source_set_priority (st->swap_in, G_PRIORITY_DEFAULT);
+  g_source_set_callback (st->swap_in, on_swap_in, st, NULL);
+  g_source_attach (st->swap_in, st->context);
+}
+
+/* The end: everything is where it was, and no number of ours is left. */
+void
+gsv_swap_end (gsv_state *st)
+{
   guint i;
 
-  if (!must_shield () || st->inert < 0)
-    return;
+  gsv_source_end (&st->swap_in);
+  st->out = 0;
+  gsv_swap (st);
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      if (!s->shielded && s->placeholder >= 0 && move (s->fd, s->placeholder))
-        s->shielded = move (st->inert, s->fd);
-      any |= s->shielded;
+      if (s->spare >= 0)
+        close (s->spare);
+      s->spare = -1;
     }
-  if (!any)
-    return;
-  /* Sources of one priority run in the order they were attached: the cancelled
-   * accept must be older. After stop, start, stop it is younger than the
-   * sentinel of the first stop, so that one goes. */
-  if (st->sentinel != NULL)
+  /* Not with the object, which others may hold for good. */
+  if (st->dummy >= 0)
     {
-      g_source_destroy (st->sentinel);
-      g_source_unref (st->sentinel);
+      close (st->dummy);
+      close (st->dummy_peer);
+      st->dummy = st->dummy_peer = -1;
     }
-  st->sentinel = g_idle_source_new ();
-  g_source_set_priority (st->sentinel, G_PRIORITY_DEFAULT);
-  g_source_set_callback (st->sentinel, on_sentinel, st, NULL);
-  g_source_attach (st->sentinel, st->context);
 }

@@ -6,16 +6,15 @@ package native
 import "C"
 
 // Reasons are why the library keeps a service from accepting, whatever the user
-// wishes.
+// wishes. C knows only whether there are any.
 type Reasons uint32
 
 const (
-	PauseConsumer    Reasons = C.GSV_PAUSE_CONSUMER    // nobody would take a client
-	PauseHeld        Reasons = C.GSV_PAUSE_HELD        // a client is pending and nobody asks
-	PauseMaxConns    Reasons = C.GSV_PAUSE_MAX_CONNS   // as many are open as may be
-	PauseDescriptors Reasons = C.GSV_PAUSE_DESCRIPTORS // the process is out of descriptors
-	PauseMaxThreads  Reasons = C.GSV_PAUSE_MAX_THREADS // every worker of a threaded service is busy
-	PauseRush        Reasons = C.GSV_PAUSE_RUSH        // Go accepts
+	PauseConsumer    Reasons = 1 << iota // nobody would take a client
+	PauseHeld                            // a client is pending and nobody asks
+	PauseMaxConns                        // as many are open as may be
+	PauseDescriptors                     // the process is out of descriptors
+	PauseMaxThreads                      // every worker of a threaded service is busy
 )
 
 // Verdict is what a step of an emission of "incoming" is answered with.
