@@ -1,6 +1,10 @@
 package gio
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
+)
 
 // Bytes move by the system calls that g_socket_receive_with_blocking and
 // g_socket_send_with_blocking make, and by these themselves once somebody else may
@@ -16,17 +20,17 @@ const (
 // is not empty.
 func (c *conn) recv(b []byte) (int, syscall.Errno) {
 	if c.shared.Load() {
-		return c.native.recv(b)
+		return c.native.Recv(b)
 	}
-	return recvfrom(c.fd, b, len(b) <= briefRecv && c.family != syscall.AF_UNIX)
+	return sys.Recv(int(c.fd), b, len(b) <= briefRecv && c.family != syscall.AF_UNIX)
 }
 
 // send is the same for wmu.
 func (c *conn) send(b []byte) (int, syscall.Errno) {
 	if c.shared.Load() {
-		return c.native.send(b)
+		return c.native.Send(b)
 	}
-	return sendto(c.fd, b, len(b) <= briefSend && c.family != syscall.AF_UNIX && c.sendsBrief())
+	return sys.Send(int(c.fd), b, len(b) <= briefSend && c.family != syscall.AF_UNIX && c.sendsBrief())
 }
 
 // sendsBrief is the choice between what all connections move together and how
