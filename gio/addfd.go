@@ -109,21 +109,13 @@ func (l *listener) addFD(fd int, source any) error {
 		// Accepted sockets inherit it, as from the sockets that Listen makes.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
-	ref := takeSource(source)
 	given := false
-	err := l.call(func() error {
-		_, err := l.addLocked(addr, ref, func() (native.Added, error) {
-			given = true
-			return l.native.AddFD(fd, ref.ptr)
-		})
-		return err
+	_, err := l.add(addr, source, true, func(source sourceRef) (native.Added, error) {
+		given = true
+		return l.native.AddFD(fd, source.ptr)
 	})
-	if err == nil {
-		return nil
-	}
-	if !given {
+	if err != nil && !given {
 		_ = syscall.Close(fd)
 	}
-	ref.release()
 	return listenError(addr, "", err)
 }

@@ -8,7 +8,7 @@ func (l *SocketListener) SetBacklog(n int) {
 		n = defaultBacklog
 	}
 	_ = l.l.call(func() error {
-		if !l.l.nativeClosed && l.l.native.Backlog() != n {
+		if !l.l.life.nativeClosed && l.l.native.Backlog() != n {
 			l.l.native.SetBacklog(n)
 		}
 		return nil
@@ -20,7 +20,7 @@ func (l *SocketListener) SetBacklog(n int) {
 // Close.
 func (l *SocketListener) Backlog() (n int) {
 	_ = l.l.call(func() error {
-		if !l.l.nativeClosed {
+		if !l.l.life.nativeClosed {
 			n = l.l.native.Backlog()
 		}
 		return nil

@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -80,3 +81,28 @@ func (c *conn) closeObjects() {
 	}
 	c.native.Close()
 }
+
+// newDirectConn makes the Go side of a client that the library has accepted by
+// itself. The connection is to be closed when there is an error.
+func newDirectConn(l *listener, in *native.Incoming, lingers bool) (*SocketConnection, error) {
+	sc := newConn(l, in)
+	sc.c.lingers = lingers
+	return sc, sc.c.begin()
+}
+
+// forEmission returns the GObjects, which others see from now on if exposed.
+func (c *conn) forEmission(exposed bool) (native.Connection, error) {
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.closed.Load() {
+		return native.Connection{}, net.ErrClosed
+	}
+	n, err := c.objects()
+	if err == nil && exposed {
+		c.shared.Store(true)
+	}
+	return n, err
+}
+
+// dropIdleTimeout is for a connection that nobody has seen yet.
+func (c *conn) dropIdleTimeout() { c.idle.Store(nil) }

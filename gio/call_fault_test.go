@@ -213,7 +213,7 @@ func TestOutOfDescriptorsIsQuietAndEnds(t *testing.T) {
 		t.Log(lastLines(output))
 		return
 	}
-	neverRush(t) // one that ends gives a descriptor back, with which a client is served
+	byGIO(t) // one that ends gives a descriptor back, with which a client is served
 	logs := &clientLog{}
 	const services = 3
 	var svcs [services]*gio.SocketService

@@ -86,8 +86,8 @@ type conn struct {
 // reference that the trampoline offers; one of a rush begins without.
 func newConn(l *listener, in *native.Incoming) *SocketConnection {
 	c := &conn{native: in.Connection(), fd: int32(in.FD()), owner: l, source: sourceValue(in)}
-	c.shared.Store(!sys.HasSocketCalls || l != nil && l.foreign.Load())
-	c.hint = l.addrOf(in.Listening())
+	c.shared.Store(!sys.HasSocketCalls || l != nil && l.exposed.Load() && in.Connection().Valid())
+	c.hint = l.listenAddr(in.Listening())
 	b, known := in.PeerBytes()
 	if !known { // a named Unix socket
 		var buf [sockaddr.Max]byte

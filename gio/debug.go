@@ -50,21 +50,21 @@ func forgotten(c *conn) {
 
 // watchStall is called before a callback on the loop's thread if
 // stall.Watching, and its result after it.
-func watchStall(loop *glibloop.Loop, log *slog.Logger, what string, at place) (end func()) {
+func watchStall(loop *glibloop.Loop, log *slog.Logger, what string, at callSite) (end func()) {
 	return stall.Begin(stall.Callback{What: what, PC: uintptr(at), Post: loop.Post, Log: log})
 }
 
-// place is where a callback was registered, for the report of its panic.
-type place uintptr
+// callSite is where a callback was registered, for the report of its panic.
+type callSite uintptr
 
 // caller is the place that called the exported function that called it.
-func caller() place {
+func caller() callSite {
 	var pc [1]uintptr
 	runtime.Callers(3, pc[:])
-	return place(pc[0])
+	return callSite(pc[0])
 }
 
-func (p place) String() string {
+func (p callSite) String() string {
 	f, _ := runtime.CallersFrames([]uintptr{uintptr(p)}).Next()
 	if f.File == "" {
 		return "unknown"
@@ -73,7 +73,7 @@ func (p place) String() string {
 }
 
 // logPanic reports a recovered panic the way net/http does: the program goes on.
-func logPanic(log *slog.Logger, what string, at place, v any, sc *SocketConnection) {
+func logPanic(log *slog.Logger, what string, at callSite, v any, sc *SocketConnection) {
 	attrs := []any{"panic", v, "registered", at.String(), "stack", string(debug.Stack())}
 	if sc != nil {
 		attrs = append(attrs, "remote", sc.RemoteAddr().String())

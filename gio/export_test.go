@@ -26,26 +26,18 @@ func Registered() (listening, values int) {
 	return native.OpenListeners(), native.Sources.Len() + len(sources.byObject)
 }
 
-// Rushes has the first client of every service begin a rush, which does not end
-// for lack of clients (always), or has GIO accept whatever comes (never). It
-// returns what undoes that.
-func Rushes(always, never bool) (undo func()) {
-	a, n := rushes.always.Swap(always), rushes.never.Swap(never)
-	return func() {
-		rushes.always.Store(a)
-		rushes.never.Store(n)
-	}
+// LeaveToGIO has GIO accept all clients of services that are made from now on, as
+// GLIBSERVE_DEBUG=nodirect does, or not. It returns what undoes that.
+func LeaveToGIO(on bool) (undo func()) {
+	was := noDirect.Swap(on)
+	return func() { noDirect.Store(was) }
 }
 
-// InRush tells whether goroutines accept in place of the loop.
-func (s *SocketService) InRush() bool {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	return s.l.rush != nil
-}
+// InDirect tells whether goroutines accept in place of the loop.
+func (s *SocketService) InDirect() bool { return s.l.mode.direct.Load() != nil }
 
 // Sync has the loop bring the library's own pauses up to date.
-func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.syncNow(); return nil }) }
+func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.updateNow(); return nil }) }
 
 // Bare tells whether the connection still has no GObjects.
 func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }

@@ -142,7 +142,7 @@ func (c *conn) park() bool {
 	if c.owner == nil {
 		return false
 	}
-	lot := c.owner.parking()
+	lot := c.owner.sharedPoller()
 	if lot == nil {
 		return false
 	}
@@ -175,33 +175,4 @@ func (c *conn) park() bool {
 	}
 	spots.Put(ch)
 	return true
-}
-
-// parking returns the listener's parking lot, made when first needed, or nil.
-func (l *listener) parking() *parkingLot {
-	if p := l.lot.Load(); p != nil {
-		return p
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := l.lot.Load(); p != nil || l.lotGone {
-		return p
-	}
-	p, err := newParkingLot()
-	if err != nil {
-		return nil // no descriptor: the poller's own complaint follows
-	}
-	l.lot.Store(p)
-	return p
-}
-
-// closeParking is part of Close; connections that live on move to the poller.
-func (l *listener) closeParking() {
-	l.mu.Lock()
-	l.lotGone = true
-	p := l.lot.Swap(nil)
-	l.mu.Unlock()
-	if p != nil {
-		p.close()
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
-import ()
-
 // ThreadedSocketService serves each client on a thread of GIO's pool; it wraps
 // GThreadedSocketService. It is there for interoperation: goroutines (Serve) do
 // the same at a fraction of the cost.

@@ -4,65 +4,77 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
+
+// lifecycle is how far the end of a listener has come.
+type lifecycle struct {
+	closed   atomic.Bool   // the listening sockets are closed, or are being
+	ending   atomic.Bool   // Close has been called
+	closing  chan struct{} // closed once the listening sockets are
+	finished chan struct{} // GIO has let go of the object
+	done     chan struct{} // Close has ended
+
+	nativeClosed bool // the C side is; the loop's thread only
+}
+
+func newLifecycle() lifecycle {
+	return lifecycle{closing: make(chan struct{}), finished: make(chan struct{}), done: make(chan struct{})}
+}
 
 // closeSockets closes what listens and ends whoever waits for clients. It may
 // be called any number of times, on any goroutine, the loop's thread included.
 func (l *listener) closeSockets() error {
-	l.mu.Lock()
-	l.socksClosed = true
-	waiters, held := l.pull.waiters, l.pull.held
-	l.pull.waiters, l.pull.held = nil, nil
-	l.mu.Unlock()
+	l.life.closed.Store(true)
+	requests, pending := l.queue.close()
 	// Whoever gets there first closes: a second caller must not wait for one
 	// that waits for the loop on whose thread it runs.
 	err := l.loop.Call(context.Background(), l.closeNative)
 	if errors.Is(err, glibloop.ErrStopped) {
 		err = l.closeWithoutLoop()
 	}
-	for _, w := range waiters {
-		w.ch <- accepted{err: l.closedError()}
+	for _, r := range requests {
+		r.ch <- accepted{err: l.closedError()}
 	}
-	for _, sc := range held {
-		_ = sc.Close()
+	for _, c := range pending {
+		_ = c.sc.Close()
 	}
 	return err
 }
 
 // closeNative is for the loop's thread.
 func (l *listener) closeNative() error {
-	if l.nativeClosed {
+	if l.life.nativeClosed {
 		return nil
 	}
-	l.nativeClosed = true
-	l.leaveRush()
-	l.Settle()
-	l.mu.Lock()
-	paths, sources := l.paths, l.sources
-	l.paths, l.sources = nil, nil
-	var connected []uint64
-	for _, h := range l.handlers {
-		if h.c != 0 {
-			connected = append(connected, h.c)
-		}
+	l.life.nativeClosed = true
+	l.endDirect()
+	l.finishEmission()
+	if l.mode.retry != nil {
+		l.mode.retry.Stop()
 	}
-	l.mu.Unlock()
+	l.active.Store(false)
+	if l.kind != native.KindListener {
+		l.emitActive(false)
+	}
+	paths, sources := l.addrs.close()
 	for _, p := range paths {
 		p.Unlink()
 	}
-	for _, c := range connected {
+	for _, c := range l.signals.close() {
 		l.native.Disconnect(c)
 	}
 	l.native.Close()
 	for _, s := range sources {
 		s.release()
 	}
-	close(l.closing)
+	close(l.life.closing)
 	return nil
 }
 
@@ -72,7 +84,7 @@ func (l *listener) closeWithoutLoop() error {
 	ctx := l.loop.MainContext()
 	for {
 		select {
-		case <-l.closing:
+		case <-l.life.closing:
 			return nil
 		default:
 		}
@@ -99,15 +111,15 @@ func drain(ctx *gotkglib.MainContext) {
 
 // close is Close.
 func (l *listener) close() error {
-	if !l.ending.CompareAndSwap(false, true) {
+	if !l.life.ending.CompareAndSwap(false, true) {
 		if !l.loop.OnLoop() {
-			<-l.done
+			<-l.life.done
 		}
 		return nil
 	}
 	l.stopServing(ErrServiceClosed)
 	err := l.closeSockets()
-	l.closeLive()
+	l.closeConns()
 	if l.loop.OnLoop() {
 		go l.end()
 	} else {
@@ -122,8 +134,8 @@ const finishTime = 50 * time.Millisecond
 // end is the last part of Close, which waits for the loop and for Serve.
 func (l *listener) end() {
 	l.waitServe()
-	l.closeLive() // what was on its way to Serve
-	l.closeParking()
+	l.closeConns() // what was on its way to Serve
+	l.poller.close()
 	// GIO lets go within three iterations. Nobody may iterate the loop.
 	patience := finishTime
 	if l.ownLoop {
@@ -132,40 +144,76 @@ func (l *listener) end() {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-l.finished:
+	case <-l.life.finished:
 	case <-l.loop.Done():
 	case <-timer.C:
 	}
 	if l.ownLoop {
 		_ = l.loop.Close()
 	}
-	l.mu.Lock()
-	l.handlers = make(map[SignalHandle]*handler)
-	l.mu.Unlock()
+	l.signals.clear()
 	if debugLeaks {
 		a, f := counted()
 		l.log.Info("gio: closed", "connections", a, "finalized", f, "forgotten", forgottenConns.Load())
 	}
-	close(l.done)
+	close(l.life.done)
 	l.forget()
+}
+
+// closeConns closes every connection in the table but the detached ones. Those
+// of a plain listener belong to whoever called Accept.
+func (l *listener) closeConns() {
+	if l.kind == native.KindListener {
+		return
+	}
+	for _, c := range l.conns.attached() {
+		c.end(true)
+	}
 }
 
 // Finished is called when GIO has let go of the object, on the loop's thread.
 func (l *listener) Finished() {
-	close(l.finished)
+	close(l.life.finished)
 	l.forget()
 }
 
-// forget removes the id once nothing can come from C any more.
+// forget has no callback come any more, once nothing can come from C.
 func (l *listener) forget() {
-	for _, ch := range []chan struct{}{l.finished, l.done} {
+	for _, ch := range []chan struct{}{l.life.finished, l.life.done} {
 		select {
 		case <-ch:
 		default:
 			return
 		}
 	}
-	if l.idle() == nil {
+	if l.conns.handlersDone() == nil {
 		l.native.Forget()
 	}
+}
+
+// Shutdown stops accepting and closes the listening sockets, waits for the
+// handlers of Serve and of "run" to return, then closes the remaining
+// connections as Close does. When ctx ends first, it cancels the handlers'
+// contexts, closes their connections, and returns the context's cause. Serve
+// returns ErrServiceClosed at once. On the loop's own thread, where it could only
+// wait for itself, it is an error.
+func (s *SocketService) Shutdown(ctx context.Context) error {
+	l := s.l
+	if err := l.refuseOnLoop("Shutdown"); err != nil {
+		return err
+	}
+	err := l.closeSockets()
+	l.waitServe()
+	if idle := l.conns.handlersDone(); idle != nil {
+		select {
+		case <-idle:
+		case <-l.life.done:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if cerr := l.close(); err == nil {
+		err = cerr
+	}
+	return err
 }

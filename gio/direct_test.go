@@ -17,48 +17,28 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-func neverRush(t *testing.T) { t.Cleanup(gio.Rushes(false, true)) }
+// byGIO has GIO accept all clients, and directly the library where it may.
+func byGIO(t *testing.T)    { t.Cleanup(gio.LeaveToGIO(true)) }
+func directly(t *testing.T) { t.Cleanup(gio.LeaveToGIO(false)) }
 
-func alwaysRush(t *testing.T) { t.Cleanup(gio.Rushes(true, false)) }
-
-// rushing is serve, in a rush that does not end for lack of clients.
-func rushing(t *testing.T, svc *gio.SocketService, addr net.Addr, f gio.HandlerFunc) <-chan error {
+// servingDirectly is serve, in direct mode.
+func servingDirectly(t *testing.T, svc *gio.SocketService, f gio.HandlerFunc) <-chan error {
 	t.Helper()
-	alwaysRush(t)
+	directly(t)
 	errc := serve(t, svc, f)
-	requireRush(t, svc, addr)
+	requireDirect(t, svc)
 	return errc
 }
 
-// requireRush has a client begin one.
-func requireRush(t *testing.T, svc *gio.SocketService, addr net.Addr) {
+// requireDirect waits until goroutines accept.
+func requireDirect(t *testing.T, svc *gio.SocketService) {
 	t.Helper()
-	c, err := net.Dial(addr.Network(), addr.String())
-	require.NoError(t, err)
-	defer c.Close()
-	require.Eventually(t, svc.InRush, patience, time.Millisecond)
-}
-
-func TestManyClientsAreARushAndFewAreNone(t *testing.T) {
-	t.Cleanup(gio.Rushes(false, false))
-	svc, addr := newService(t, nil)
-	serve(t, svc, echo)
-	for range 3 {
-		say(t, dial(t, addr), "few")
-		require.False(t, svc.InRush())
-		require.Eventually(t, func() bool {
-			rounds(t, addr, 500, 8)
-			return svc.InRush()
-		}, patience, time.Millisecond)
-		rounds(t, addr, 500, 8)
-		require.Eventually(t, func() bool { return !svc.InRush() }, patience, time.Millisecond)
-	}
-	require.True(t, svc.IsActive())
+	require.Eventually(t, svc.InDirect, patience, time.Millisecond)
 }
 
 // A connection is the same, however it was accepted.
-func TestConnectionsOfARush(t *testing.T) {
-	alwaysRush(t)
+func TestConnectionsAcceptedDirectly(t *testing.T) {
+	directly(t)
 	svc := gio.NewSocketService(nil)
 	defer svc.Close()
 	type sourced struct {
@@ -86,12 +66,11 @@ func TestConnectionsOfARush(t *testing.T) {
 			echo(ctx, c)
 		}))
 	}()
-	requireRush(t, svc, addrs[0])
-	receive(t, served)
+	requireDirect(t, svc)
 	for range 3 {
 		for _, addr := range addrs {
 			peer := dial(t, addr)
-			say(t, peer, "in a rush")
+			say(t, peer, "directly")
 			got := receive(t, served)
 			require.Same(t, want[addr.String()], got.source)
 			require.Equal(t, addr.String(), got.conn.LocalAddr().String())
@@ -102,70 +81,70 @@ func TestConnectionsOfARush(t *testing.T) {
 			}
 			require.NoError(t, peer.Close())
 		}
-		require.True(t, svc.InRush())
+		require.True(t, svc.InDirect())
 	}
 }
 
 // Whoever could see an emission has it from the moment that the call returns.
-func TestARushEndsForThoseWhoWouldSeeIt(t *testing.T) {
+func TestDirectModeEndsForThoseWhoWouldSeeAnEmission(t *testing.T) {
 	t.Run("ConnectIncoming", func(t *testing.T) {
 		svc, addr := newService(t, nil)
-		rushing(t, svc, addr, echo)
+		servingDirectly(t, svc, echo)
 		for range 20 {
 			seen := make(chan struct{}, 1)
 			h := svc.ConnectIncoming(func(*gio.SocketConnection, any) bool {
 				seen <- struct{}{}
 				return false
 			})
-			require.False(t, svc.InRush())
+			require.False(t, svc.InDirect())
 			say(t, dial(t, addr), "seen, and served")
 			receive(t, seen)
 			svc.Disconnect(h)
-			requireRush(t, svc, addr)
+			requireDirect(t, svc)
 		}
 	})
 	t.Run("Gotk4", func(t *testing.T) {
 		svc, addr := newService(t, nil)
-		rushing(t, svc, addr, echo)
+		servingDirectly(t, svc, echo)
 		active := false
 		require.NoError(t, svc.Loop().Call(context.Background(), func() error {
 			active = svc.Gotk4().IsActive()
 			return nil
 		}))
 		require.True(t, active)
-		require.False(t, svc.InRush())
+		require.False(t, svc.InDirect())
 		say(t, dial(t, addr), "by GIO")
 		rounds(t, addr, 500, 8)
-		require.False(t, svc.InRush())
+		require.False(t, svc.InDirect())
 	})
 	t.Run("AddAddress", func(t *testing.T) {
 		svc, addr := newService(t, nil)
-		rushing(t, svc, addr, echo)
+		servingDirectly(t, svc, echo)
 		for range 20 {
 			more, err := svc.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			say(t, dial(t, more), "new")
 			say(t, dial(t, addr), "old")
-			requireRush(t, svc, more)
+			requireDirect(t, svc)
 		}
 	})
 }
 
 // When Stop returns nobody accepts, and nobody is lost.
-func TestStopInARush(t *testing.T) {
+func TestStopInDirectMode(t *testing.T) {
 	svc, addr := newService(t, nil)
 	var n atomic.Int64
-	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+	servingDirectly(t, svc, func(ctx context.Context, c *gio.SocketConnection) {
 		n.Add(1)
 		echo(ctx, c)
 	})
 	underFire(t, svc, addr, func() {
 		for range 200 {
 			svc.Stop()
-			require.False(t, svc.InRush())
+			require.False(t, svc.InDirect())
 			require.False(t, svc.IsActive())
 			svc.Start()
-			_ = eventually(svc.InRush)
+			_ = eventually(svc.InDirect)
 		}
 	})
 	svc.Stop()
@@ -178,21 +157,17 @@ func TestStopInARush(t *testing.T) {
 	say(t, waiting, "served after all")
 }
 
-// Accept and its like have their clients in a rush as well, and no more of them
-// than they ask for.
-func TestAcceptInARush(t *testing.T) {
-	alwaysRush(t)
+// Accept and its like have their clients in direct mode as well, and no more of
+// them than they ask for.
+func TestAcceptInDirectMode(t *testing.T) {
+	directly(t)
 	svc, addr := newService(t, nil)
-	require.NoError(t, dial(t, addr).Close())
-	requireServed(t, &svc.SocketListener, addr) // by the loop, one way or another
-	require.Eventually(t, func() bool {
-		requireServed(t, &svc.SocketListener, addr)
-		return svc.InRush()
-	}, patience, time.Millisecond)
+	requireServed(t, &svc.SocketListener, addr)
+	requireDirect(t, svc)
 	for range 100 {
 		requireServed(t, &svc.SocketListener, addr)
 	}
-	require.True(t, svc.InRush())
+	require.True(t, svc.InDirect())
 	require.Eventually(t, func() bool { return svc.Live() == 0 }, patience, time.Millisecond)
 	peers := []net.Conn{dial(t, addr), dial(t, addr), dial(t, addr)}
 	time.Sleep(20 * time.Millisecond) // in which nothing may happen
@@ -205,21 +180,21 @@ func TestAcceptInARush(t *testing.T) {
 }
 
 // A client that comes when Accept gives up is the next Accept's.
-func TestAcceptThatGivesUpInARushLosesNobody(t *testing.T) {
-	alwaysRush(t)
+func TestAcceptThatGivesUpInDirectModeLosesNobody(t *testing.T) {
+	directly(t)
 	svc, addr := newService(t, nil)
 	stop := make(chan struct{})
 	lost := hammer(t, addr, 4, stop)
 	ended := make(chan struct{})
-	var rushed atomic.Int64
+	var direct atomic.Int64
 	go func() {
 		defer close(ended)
 		for i := 0; ; i++ {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%50)*10*time.Microsecond)
 			c, _, err := svc.Accept(ctx)
 			cancel()
-			if svc.InRush() {
-				rushed.Add(1)
+			if svc.InDirect() {
+				direct.Add(1)
 			}
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -232,7 +207,7 @@ func TestAcceptThatGivesUpInARushLosesNobody(t *testing.T) {
 			}
 		}
 	}()
-	require.True(t, eventually(func() bool { return rushed.Load() > 500 }))
+	require.True(t, eventually(func() bool { return direct.Load() > 500 }))
 	close(stop)
 	served, missed := lost()
 	require.Zero(t, missed)
@@ -241,8 +216,8 @@ func TestAcceptThatGivesUpInARushLosesNobody(t *testing.T) {
 	<-ended
 }
 
-func TestNetListenerInARush(t *testing.T) {
-	t.Cleanup(gio.Rushes(false, false))
+func TestNetListenerInDirectMode(t *testing.T) {
+	directly(t)
 	svc, addr := newService(t, nil)
 	ln := svc.NetListener()
 	ended := make(chan struct{})
@@ -259,35 +234,32 @@ func TestNetListenerInARush(t *testing.T) {
 			}()
 		}
 	}()
-	require.Eventually(t, func() bool {
-		rounds(t, addr, 500, 8)
-		return svc.InRush()
-	}, patience, time.Millisecond)
+	requireDirect(t, svc)
+	rounds(t, addr, 500, 8)
 	underFire(t, svc, addr, func() {
 		for range 100 {
 			svc.Stop()
-			require.False(t, svc.InRush())
+			require.False(t, svc.InDirect())
 			svc.Start()
 		}
 	})
-	require.Eventually(t, func() bool { return !svc.InRush() }, patience, time.Millisecond)
 	say(t, dial(t, addr), "quiet")
 	require.NoError(t, svc.Close())
 	<-ended
 }
 
-func TestMaxConnsInARush(t *testing.T) {
+func TestMaxConnsInDirectMode(t *testing.T) {
 	const limit = 5
 	svc, addr := newService(t, &gio.ServiceConfig{MaxConns: limit})
 	var now, most atomic.Int64
-	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+	servingDirectly(t, svc, func(ctx context.Context, c *gio.SocketConnection) {
 		n := now.Add(1)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
 		echo(ctx, c)
 		now.Add(-1) // before it is closed, which lets the next one in
 	})
-	stop := again(svc.Sync) // which counts while the rush takes some
+	stop := again(svc.Sync) // while some are being accepted
 	rounds(t, addr, 3000, 4*limit)
 	stop()
 	require.LessOrEqual(t, most.Load(), int64(limit))
@@ -297,10 +269,10 @@ func TestMaxConnsInARush(t *testing.T) {
 
 // The duplicates of the listening sockets are gone when Close returns: nobody
 // can connect, and the port is free.
-func TestCloseInARush(t *testing.T) {
+func TestCloseInDirectMode(t *testing.T) {
 	for range 20 {
 		svc, addr := newService(t, nil)
-		errc := rushing(t, svc, addr, echo)
+		errc := servingDirectly(t, svc, echo)
 		peer := dial(t, addr)
 		say(t, peer, "in")
 		require.NoError(t, svc.Close())
@@ -312,24 +284,24 @@ func TestCloseInARush(t *testing.T) {
 }
 
 // Serve after Serve: no client is lost in between.
-func TestServeEndsInARush(t *testing.T) {
+func TestServeEndsInDirectMode(t *testing.T) {
 	svc, addr := newService(t, nil)
-	rushingUntil := func(f gio.HandlerFunc) context.CancelFunc {
+	servingUntil := func(f gio.HandlerFunc) context.CancelFunc {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- svc.Serve(ctx, f) }()
 		return func() {
 			cancel()
 			require.ErrorIs(t, receive(t, ended), context.Canceled)
-			require.False(t, svc.InRush())
+			require.False(t, svc.InDirect())
 		}
 	}
-	alwaysRush(t)
+	directly(t)
 	stop := make(chan struct{})
 	lost := hammer(t, addr, 4, stop)
 	for range 50 {
-		end := rushingUntil(echo)
-		_ = eventually(svc.InRush)
+		end := servingUntil(echo)
+		_ = eventually(svc.InDirect)
 		end()
 	}
 	serve(t, svc, echo)
@@ -339,11 +311,11 @@ func TestServeEndsInARush(t *testing.T) {
 	require.Positive(t, served)
 }
 
-// What was accepted in a rush is served to its end.
-func TestShutdownInARush(t *testing.T) {
+// What was accepted is served to its end.
+func TestShutdownInDirectMode(t *testing.T) {
 	svc, addr := newService(t, nil)
 	release := make(chan struct{})
-	rushing(t, svc, addr, func(ctx context.Context, c *gio.SocketConnection) {
+	servingDirectly(t, svc, func(ctx context.Context, c *gio.SocketConnection) {
 		b := make([]byte, 1)
 		if _, err := c.Read(b); err == nil {
 			<-release
@@ -359,7 +331,7 @@ func TestShutdownInARush(t *testing.T) {
 	gio.WaitForHandlers(t, svc, len(peers))
 	done := make(chan error, 1)
 	go func() { done <- svc.Shutdown(context.Background()) }()
-	require.True(t, eventually(func() bool { return !svc.InRush() }))
+	require.True(t, eventually(func() bool { return !svc.InDirect() }))
 	close(release)
 	for _, peer := range peers {
 		_, err := peer.Read(make([]byte, 1))
@@ -368,9 +340,9 @@ func TestShutdownInARush(t *testing.T) {
 	require.NoError(t, receive(t, done))
 }
 
-func TestOutOfDescriptorsInARush(t *testing.T) {
+func TestOutOfDescriptorsInDirectMode(t *testing.T) {
 	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
-	rushing(t, svc, addr, echo)
+	servingDirectly(t, svc, echo)
 	kept := dial(t, addr)
 	say(t, kept, "in before")
 	gio.WaitForHandlers(t, svc, 1)
@@ -384,7 +356,6 @@ func TestOutOfDescriptorsInARush(t *testing.T) {
 		rawConnect(t, s, addr)
 	}
 	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors != 0 }))
-	require.False(t, svc.InRush())
 	before := cpuTime(t)
 	const interval = 300 * time.Millisecond
 	time.Sleep(interval) // what is measured, not a wait
@@ -397,11 +368,11 @@ func TestOutOfDescriptorsInARush(t *testing.T) {
 	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors == 0 }))
 }
 
-// A rush ends before all descriptors are taken, as GIO's accepting does.
-func TestARushLeavesDescriptorsToOthers(t *testing.T) {
+// It waits before all descriptors are taken, as GIO's accepting does.
+func TestDirectModeLeavesDescriptorsToOthers(t *testing.T) {
 	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
 	limitDescriptors(t, 512)
-	rushing(t, svc, addr, echo)
+	servingDirectly(t, svc, echo)
 	var socks []int
 	for range 250 {
 		socks = append(socks, rawSocket(t))
