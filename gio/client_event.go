@@ -1,10 +1,6 @@
 package gio
 
-import (
-	"net"
-
-	"github.com/glibserve/glibserve/internal/stall"
-)
+import "net"
 
 // ClientEvent is a GSocketClientEvent.
 type ClientEvent int
@@ -90,13 +86,8 @@ func (c *client) event(id uint64, event ClientEvent, e *clientEvent) {
 	if h == nil {
 		return
 	}
-	if stall.Watching() {
-		defer watchStall(c.loop, c.log, "ConnectEvent handler", h.at)()
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(c.log, "ConnectEvent handler", h.at, v, nil)
-		}
-	}()
-	h.fn.(clientEventFunc)(event, e.targetText(), goAddr(e.peerBytes()))
+	defer c.loop.WatchAt("ConnectEvent handler", uintptr(h.at), c.log)()
+	callUser(c.log, "ConnectEvent handler", h.at, nil, func() {
+		h.fn.(clientEventFunc)(event, e.targetText(), goAddr(e.peerBytes()))
+	})
 }

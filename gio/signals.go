@@ -1,10 +1,6 @@
 package gio
 
-import (
-	"net"
-
-	"github.com/glibserve/glibserve/internal/stall"
-)
+import "net"
 
 // SignalHandle names a connected handler, for Disconnect.
 type SignalHandle uint64
@@ -156,11 +152,7 @@ func (l *listener) event(id uint64, event ListenerEvent, fd int) {
 	if event != ListenerBinding || addr == nil {
 		addr = localAddr(fd)
 	}
-	if stall.Watching() {
-		defer watchStall(l.loop, l.log, "ConnectEvent handler", h.at)()
-	}
-	defer l.recoverIn("ConnectEvent handler", h.at, nil)
-	h.fn.(eventFunc)(event, addr)
+	l.callHandler("ConnectEvent handler", h, func() { h.fn.(eventFunc)(event, addr) })
 }
 
 // notify calls a handler that takes no arguments.
@@ -169,11 +161,7 @@ func (l *listener) notify(id uint64) {
 	if h == nil {
 		return
 	}
-	if stall.Watching() {
-		defer watchStall(l.loop, l.log, "notify handler", h.at)()
-	}
-	defer l.recoverIn("notify handler", h.at, nil)
-	h.fn.(func())()
+	l.callHandler("notify handler", h, h.fn.(func()))
 }
 
 // emitActive tells the ConnectNotifyActive handlers; the loop's thread only.
@@ -190,23 +178,13 @@ func (l *listener) emitActive(active bool) {
 	l.mu.Unlock()
 	for _, id := range ids {
 		if h := l.handler(uint64(id)); h != nil { // not disconnected meanwhile
-			func() {
-				if stall.Watching() {
-					defer watchStall(l.loop, l.log, "ConnectNotifyActive handler", h.at)()
-				}
-				defer l.recoverIn("ConnectNotifyActive handler", h.at, nil)
-				h.fn.(notifyActiveFunc)(active)
-			}()
+			l.callHandler("ConnectNotifyActive handler", h, func() { h.fn.(notifyActiveFunc)(active) })
 		}
 	}
 }
 
-// recoverIn is deferred around user code that C called.
-func (l *listener) recoverIn(what string, at place, sc *SocketConnection) {
-	if v := recover(); v != nil {
-		logPanic(l.log, what, at, v, sc)
-		if sc != nil {
-			_ = sc.Close()
-		}
-	}
+// callHandler calls a handler that gets no connection, on the loop's thread.
+func (l *listener) callHandler(what string, h *handler, f func()) {
+	defer l.loop.WatchAt(what, uintptr(h.at), l.log)()
+	callUser(l.log, what, h.at, nil, f)
 }

@@ -1,7 +1,4 @@
-// Package stall tells of callbacks that keep a main loop's thread busy. It does
-// so when GLIBSERVE_DEBUG has the word stall, or stall=2s for another limit than
-// a second, and is otherwise one branch for a callback.
-package stall
+package glibloop
 
 import (
 	"bytes"
@@ -11,161 +8,183 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/glibserve/glibserve/glibloop/internal/callerpc"
 )
 
-// defaultLimit is what a callback may take without being told of.
-const defaultLimit = time.Second
+// defaultStallLimit is what a callback may take without being told of.
+const defaultStallLimit = time.Second
 
-// limit is 0 when nobody asked; immutable.
-var limit = parse(os.Getenv("GLIBSERVE_DEBUG"))
+// stallLimit is 0 when GLIBSERVE_DEBUG has no word stall; immutable.
+var stallLimit = parseStall(os.Getenv("GLIBSERVE_DEBUG"))
 
-// parse looks for the word among those separated by commas.
-func parse(variable string) time.Duration {
+// parseStall looks for stall, or stall=2s, among the words separated by commas.
+func parseStall(variable string) time.Duration {
 	for _, word := range strings.Split(variable, ",") {
 		name, value, given := strings.Cut(strings.TrimSpace(word), "=")
 		if name != "stall" {
 			continue
 		}
 		if !given {
-			return defaultLimit
+			return defaultStallLimit
 		}
 		d, err := time.ParseDuration(value)
 		if err != nil || d <= 0 {
 			slog.Warn("GLIBSERVE_DEBUG: stall= wants a time such as 2s", "value", value)
-			return defaultLimit
+			return defaultStallLimit
 		}
 		return d
 	}
 	return 0
 }
 
-// Watching tells whether callbacks are watched: only then call Begin.
-func Watching() bool { return limit > 0 }
-
-// Callback is what runs on a loop's thread.
-type Callback struct {
-	What string             // "posted function"
-	PC   uintptr            // where it was posted or connected, a return address
-	Post func(func()) error // queues a function on the loop
-	Log  *slog.Logger       // nil: slog.Default()
+// Watch is for whoever calls somebody's function on the loop's thread from
+// outside of the queue, in a signal handler of GTK's for instance: call it
+// before the function, and done after it on the same goroutine.
+//
+//	defer loop.Watch("handler of clicked")()
+//
+// With the environment variable GLIBSERVE_DEBUG=stall, a function that takes
+// longer than a second, or with stall=100ms than that, is logged by
+// [log/slog.Default]: what it is, the place of the call of Watch, and the stack;
+// and once more at done. Otherwise Watch looks at a flag.
+//
+//go:noinline
+func (l *Loop) Watch(what string) (done func()) {
+	if stallLimit == 0 {
+		return watchedNothing
+	}
+	return l.watch(what, callerpc.Get(), nil)
 }
 
-// running is a Callback in progress.
-type running struct {
-	Callback
+// WatchAt is [Loop.Watch] for who knows where the function was registered: pc is
+// a return address, as [runtime.Callers] has them. It logs to log, or to
+// [log/slog.Default] when that is nil.
+func (l *Loop) WatchAt(what string, pc uintptr, log *slog.Logger) (done func()) {
+	if stallLimit == 0 {
+		return watchedNothing
+	}
+	return l.watch(what, pc, log)
+}
+
+func watchedNothing() {}
+
+// watched is a callback in progress on a loop's thread.
+type watched struct {
+	loop      *Loop
+	what      string  // "posted function"
+	pc        uintptr // where it was posted or connected, a return address
+	logger    *slog.Logger
 	begun     time.Time
 	goroutine string   // as in "goroutine 1 [running]"
-	outer     *running // the one it runs inside of, on the same goroutine
+	outer     *watched // the one it runs inside of, on the same goroutine
 
-	mu     sync.Mutex // protects what follows
-	timer  *time.Timer
-	probe  chan struct{} // closed when the loop has run a function since due
-	ended  bool
-	logged bool
+	mu       sync.Mutex // protects what follows
+	timer    *time.Timer
+	answered *atomic.Bool // the loop has run a function since due
+	ended    bool
+	logged   bool
 }
 
 // innermost is the callback that each goroutine is in.
 var innermost struct {
 	sync.Mutex
-	by map[string]*running
+	by map[string]*watched
 }
 
-// Begin is called on the loop's thread before the callback, and its result on
-// the same goroutine after it.
-func Begin(c Callback) (end func()) {
-	if c.Log == nil {
-		c.Log = slog.Default()
+func (l *Loop) watch(what string, pc uintptr, log *slog.Logger) (done func()) {
+	if log == nil {
+		log = slog.Default()
 	}
-	r := &running{Callback: c, begun: time.Now(), goroutine: goroutine()}
+	w := &watched{loop: l, what: what, pc: pc, logger: log, begun: time.Now(), goroutine: goroutine()}
 	innermost.Lock()
 	if innermost.by == nil {
-		innermost.by = make(map[string]*running)
+		innermost.by = make(map[string]*watched)
 	}
-	r.outer = innermost.by[r.goroutine]
-	innermost.by[r.goroutine] = r
+	w.outer = innermost.by[w.goroutine]
+	innermost.by[w.goroutine] = w
 	innermost.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(limit, r.due)
-	return r.end
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(stallLimit, w.due)
+	return w.end
 }
 
-func (r *running) end() {
+func (w *watched) end() {
 	innermost.Lock()
-	if r.outer != nil {
-		innermost.by[r.goroutine] = r.outer
+	if w.outer != nil {
+		innermost.by[w.goroutine] = w.outer
 	} else {
-		delete(innermost.by, r.goroutine)
+		delete(innermost.by, w.goroutine)
 	}
 	innermost.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = true
-	r.timer.Stop()
-	if r.logged {
-		r.log("glibloop: the callback that held the main loop has returned")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.timer.Stop()
+	if w.logged {
+		w.log("glibloop: the callback that held the main loop has returned")
 	}
 }
 
 // due is called when the callback has run for longer than the limit. That is no
 // stall if it iterates the loop itself, as a modal dialog does: then the loop
 // runs a function that is posted now.
-func (r *running) due() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended {
+func (w *watched) due() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
 		return
 	}
-	if !r.isInnermost() {
-		r.timer.Reset(limit)
+	if !w.isInnermost() {
+		w.timer.Reset(stallLimit)
 		return
 	}
-	probe := make(chan struct{})
-	r.probe = probe
-	_ = r.Post(func() { close(probe) })
-	r.timer = time.AfterFunc(limit/4, r.decide)
+	answered := new(atomic.Bool)
+	w.answered = answered
+	_ = w.loop.Post(func() { answered.Store(true) })
+	w.timer = time.AfterFunc(stallLimit/4, w.decide)
 }
 
-func (r *running) decide() {
+func (w *watched) decide() {
 	stack := ""
-	select {
-	case <-r.probe: // set by due, whose timer this is
-	default:
-		stack = r.stack() // stops the program for a moment
+	if !w.answered.Load() { // set by due, whose timer this is
+		stack = w.stack() // stops the program for a moment
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
-	case r.ended:
-	case stack != "" && r.isInnermost():
-		r.logged = true
-		r.log("glibloop: a callback holds the main loop", "stack", stack)
+	case w.ended:
+	case stack != "" && w.isInnermost():
+		w.logged = true
+		w.log("glibloop: a callback holds the main loop", "stack", stack)
 	default:
-		r.timer = time.AfterFunc(limit, r.due)
+		w.timer = time.AfterFunc(stallLimit, w.due)
 	}
 }
 
-func (r *running) log(message string, attrs ...any) {
-	frame, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
-	attrs = append([]any{"callback", r.What, "registered", frame.File + ":" + strconv.Itoa(frame.Line),
-		"by", frame.Function, "for", time.Since(r.begun).Round(time.Millisecond)}, attrs...)
-	r.Log.Warn(message, attrs...)
+func (w *watched) log(message string, attrs ...any) {
+	frame, _ := runtime.CallersFrames([]uintptr{w.pc}).Next()
+	attrs = append([]any{"callback", w.what, "registered", frame.File + ":" + strconv.Itoa(frame.Line),
+		"by", frame.Function, "for", time.Since(w.begun).Round(time.Millisecond)}, attrs...)
+	w.logger.Warn(message, attrs...)
 }
 
-func (r *running) isInnermost() bool {
+func (w *watched) isInnermost() bool {
 	innermost.Lock()
 	defer innermost.Unlock()
-	return innermost.by[r.goroutine] == r
+	return innermost.by[w.goroutine] == w
 }
 
 // stack is that of the goroutine that the callback runs on.
-func (r *running) stack() string {
+func (w *watched) stack() string {
 	const most = 64 << 20
 	for size := 64 << 10; ; size *= 4 {
 		buf := make([]byte, size)
 		buf = buf[:runtime.Stack(buf, true)]
-		if i := bytes.Index(buf, []byte(r.goroutine+" [")); i >= 0 {
+		if i := bytes.Index(buf, []byte(w.goroutine+" [")); i >= 0 {
 			one, _, whole := bytes.Cut(buf[i:], []byte("\n\n"))
 			if whole || len(buf) < size || size >= most {
 				return string(one)

@@ -1,4 +1,4 @@
-package stall
+package glibloop
 
 import (
 	"testing"
@@ -19,7 +19,7 @@ func TestTheWordIsFoundAmongOthers(t *testing.T) {
 		"stall=soon":             time.Second,
 		"stall=-1s":              time.Second,
 	} {
-		require.Equal(t, want, parse(variable), variable)
+		require.Equal(t, want, parseStall(variable), variable)
 	}
 }
 
@@ -29,5 +29,5 @@ func TestGoroutineIsNamedAsInStacks(t *testing.T) {
 	first := <-name
 	require.Regexp(t, `^goroutine \d+$`, first)
 	require.NotEqual(t, first, goroutine())
-	require.Contains(t, (&running{goroutine: goroutine()}).stack(), "TestGoroutineIsNamedAsInStacks")
+	require.Contains(t, (&watched{goroutine: goroutine()}).stack(), "TestGoroutineIsNamedAsInStacks")
 }
