@@ -5,7 +5,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // disagreements are where the two sides tell different stories of what came to

@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/load"
 )
 
 // samples is how many the run of short connections is divided by.

@@ -17,9 +17,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/soak/load"
-	"github.com/glibserve/glibserve/examples/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/server"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const usage = `Usage: scripts/soak [flags]

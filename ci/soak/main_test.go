@@ -17,10 +17,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
-	"github.com/glibserve/glibserve/examples/soak/server"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/wire"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // The test binary is the server and the load, too.

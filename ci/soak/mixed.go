@@ -10,10 +10,10 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/internal/proc"
-	"github.com/glibserve/glibserve/examples/soak/judge"
-	"github.com/glibserve/glibserve/examples/soak/load"
-	"github.com/glibserve/glibserve/examples/soak/server"
+	"github.com/glibserve/glibserve/ci/internal/proc"
+	"github.com/glibserve/glibserve/ci/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/server"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 	"io"
 	"sync"
 
-	"github.com/glibserve/glibserve/examples/soak/control"
-	"github.com/glibserve/glibserve/examples/soak/judge"
-	"github.com/glibserve/glibserve/examples/soak/load"
-	"github.com/glibserve/glibserve/examples/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/control"
+	"github.com/glibserve/glibserve/ci/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/server"
 )
 
 // pair is the server and the load, and what they have told so far.

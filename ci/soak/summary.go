@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/judge"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // failuresBorne is how often accept may fail on one socket while there is want

@@ -17,8 +17,8 @@ import (
 	"github.com/diamondburned/gotk4/pkg/gio/v2"
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/peer"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 // backlog is that of the other peers; GIO's own is 10.

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"syscall"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/peer"
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
 )
 
 // megabyte is the unit of bulk work.

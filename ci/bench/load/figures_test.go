@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 func TestQuantilesAreWithinAHundredth(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const usage = `Usage: load -addr 127.0.0.1:PORT [flags]

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // shaker makes TLS connections, one after the other, until the window is over.

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
-	"github.com/glibserve/glibserve/examples/internal/proc"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/proc"
 )
 
 // The phases of a measurement, in order.

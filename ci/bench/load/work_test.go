@@ -14,9 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/peer"
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 // serve runs a server on package net until the test ends.

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
-	"github.com/glibserve/glibserve/examples/internal/proc"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/proc"
 )
 
 // It may take a minute to open thousands of connections: GIO polls all of

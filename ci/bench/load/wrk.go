@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // runWrk measures HTTP with wrk, which knows no warm-up: a first run is thrown

@@ -6,8 +6,8 @@ import (
 	"net"
 	"os"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/peer"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 func main() {

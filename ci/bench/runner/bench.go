@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // bench is one run of everything that was asked for.

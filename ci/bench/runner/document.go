@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // document is the file of a run's results.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // figure is one row of a kind of work: a number that each report has, whose

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // loopTest is the compiled test of glibloop, whose benchmarks have the peers

@@ -18,8 +18,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const interrupted = 130

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
 // patience is how long a measurement may take beyond its own time. The load

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/judge"
 )
 
 // series makes n samples of a server that is well, changed by f.

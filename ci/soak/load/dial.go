@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/server"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // patience is how long a client waits for anything: far longer than any pause

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/server"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // weights say how often each kind comes.

@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/control"
-	"github.com/glibserve/glibserve/examples/soak/server"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/control"
+	"github.com/glibserve/glibserve/ci/soak/server"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // load is the process.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // greeting waits until a handler has the connection.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 // patience is how long one connection may take; the slowest load is far below.

@@ -22,10 +22,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/internal/proc"
-	"github.com/glibserve/glibserve/examples/soak/control"
-	"github.com/glibserve/glibserve/examples/soak/judge"
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/internal/proc"
+	"github.com/glibserve/glibserve/ci/soak/control"
+	"github.com/glibserve/glibserve/ci/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 	"github.com/glibserve/glibserve/gio"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/soak/wire"
+	"github.com/glibserve/glibserve/ci/soak/wire"
 )
 
 func TestHeaderAndReplyComeBack(t *testing.T) {

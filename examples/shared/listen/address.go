@@ -1,4 +1,4 @@
-// Package listen is what the example servers share about listening: the
+// Package listen is what the servers here and in ci/ share about listening: the
 // syntax of their -listen flag, the opening of every address that was asked
 // for, and sentences for the people who read what went wrong.
 package listen

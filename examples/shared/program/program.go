@@ -1,4 +1,4 @@
-// Package program is the frame of the example servers: signals, exit
+// Package program is the frame of the programs here and in ci/: signals, exit
 // statuses and the way in which a command line is refused.
 package program
 

@@ -6,8 +6,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 // Options are the flags of a peer: -listen, as the examples have it, and -work.
