@@ -5,7 +5,6 @@ import (
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
-	"github.com/glibserve/glibserve/internal/stall"
 )
 
 // ClientEvent is a GSocketClientEvent.
@@ -92,13 +91,8 @@ func (c *client) ClientEvent(id uint64, e *native.ClientEvent) {
 	if h == nil {
 		return
 	}
-	if stall.Watching() {
-		defer watchStall(c.loop, c.log, "ConnectEvent handler", h.at)()
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(c.log, "ConnectEvent handler", h.at, v, nil)
-		}
-	}()
-	h.fn.(clientEventFunc)(ClientEvent(e.Event()), e.Target(), sockaddr.Decode(e.PeerBytes()))
+	defer c.loop.WatchAt("ConnectEvent handler", uintptr(h.at), c.log)()
+	callUser(c.log, "ConnectEvent handler", h.at, nil, func() {
+		h.fn.(clientEventFunc)(ClientEvent(e.Event()), e.Target(), sockaddr.Decode(e.PeerBytes()))
+	})
 }

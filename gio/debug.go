@@ -8,9 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-
-	"github.com/glibserve/glibserve/glibloop"
-	"github.com/glibserve/glibserve/internal/stall"
 )
 
 // debugLeaks is GLIBSERVE_DEBUG=leaks: connections that were forgotten are
@@ -46,12 +43,6 @@ func forgotten(c *conn) {
 		log.Warn("gio: a connection was forgotten: nobody closed it", attrs...)
 	}
 	go c.end(true)
-}
-
-// watchStall is called before a callback on the loop's thread if
-// stall.Watching, and its result after it.
-func watchStall(loop *glibloop.Loop, log *slog.Logger, what string, at callSite) (end func()) {
-	return stall.Begin(stall.Callback{What: what, PC: uintptr(at), Post: loop.Post, Log: log})
 }
 
 // callSite is where a callback was registered, for the report of its panic.

@@ -54,6 +54,7 @@ type acceptLoop struct {
 	// What take tells run, and what follows from it.
 	verdict  acceptVerdict
 	failures int           // in a row
+	gone     int           // clients that were gone when it was their turn, in a row
 	pause    time.Duration // before the next try
 }
 
@@ -218,6 +219,9 @@ func (a *acceptLoop) some() (v acceptVerdict, more bool) {
 		return a.fail(shortWait, longestWait), false
 	}
 	n, errno := a.accept(most)
+	if n > 0 {
+		a.gone = 0
+	}
 	for i := range n {
 		a.deliver(&a.batch[i])
 	}
@@ -232,7 +236,9 @@ func (a *acceptLoop) some() (v acceptVerdict, more bool) {
 		}
 		return acceptOn, errno == 0
 	case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO:
-		return acceptOn, true // that one was gone
+		if a.gone++; a.gone < acceptBatch {
+			return acceptOn, true // that one was gone
+		}
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
 		return a.fail(shortWait, longestWait), false
 	}

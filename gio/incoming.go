@@ -71,21 +71,15 @@ func (l *listener) incomingHandler(id uint64, in *native.Incoming) (v native.Ver
 // offerOnLoop is offer on the loop's thread, where the function must return at
 // once.
 func (l *listener) offerOnLoop(f incomingFunc, what string, at callSite, sc *SocketConnection) bool {
-	defer watchStall(l.loop, l.log, what, at)()
+	defer l.loop.WatchAt(what, uintptr(at), l.log)()
 	return l.offer(f, what, at, sc)
 }
 
 // offer asks one function. A panic closes the connection, which is as much as
 // having handled it.
 func (l *listener) offer(f incomingFunc, what string, at callSite, sc *SocketConnection) (handled bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(l.log, what, at, v, sc)
-			_ = sc.Close()
-			handled = true
-		}
-	}()
-	return f(sc, sc.c.source)
+	returned := callUser(l.log, what, at, sc, func() { handled = f(sc, sc.c.source) })
+	return handled || !returned
 }
 
 // take enters a connection that a handler owns from now on, and returns the

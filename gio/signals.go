@@ -146,11 +146,6 @@ func (l *listener) emitActive(active bool) {
 // callback calls a user's function that C asked for, on the loop's thread. No
 // panic leaves it.
 func (l *listener) callback(what string, at callSite, f func()) {
-	defer watchStall(l.loop, l.log, what, at)()
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(l.log, what, at, v, nil)
-		}
-	}()
-	f()
+	defer l.loop.WatchAt(what, uintptr(at), l.log)()
+	callUser(l.log, what, at, nil, f)
 }

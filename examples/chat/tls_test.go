@@ -15,8 +15,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // trusting is the configuration of a client that believes in a certificate.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // start runs the server and returns its address. At the end of the test it is

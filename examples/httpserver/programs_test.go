@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // output runs a program and returns what it wrote to standard output.

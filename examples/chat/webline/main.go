@@ -15,7 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const usage = `Usage: webline [flags]
