@@ -16,7 +16,7 @@ type acceptQueue struct {
 	closed bool
 
 	server  *server // the Serve in progress
-	last    *server // the Serve that Close or Shutdown ended: its handlers may go on
+	last    *server // the Serve before that: its handlers may go on
 	conns   int     // loops over Conns in progress
 	accepts int     // calls of Accept in progress
 	asked   bool    // Accept has been called: it will be again
@@ -112,10 +112,7 @@ func (q *acceptQueue) release(kind string) {
 	defer q.mu.Unlock()
 	switch kind {
 	case kindServe:
-		if q.closed {
-			q.last = q.server
-		}
-		q.server = nil
+		q.last, q.server = q.server, nil
 	case kindConns:
 		q.conns--
 	case kindAccept:

@@ -32,14 +32,7 @@ type directAccept struct {
 	over bool
 }
 
-const (
-	acceptBatch = 8 // clients, after which another socket may have its turn
-
-	// failureWait is how long an accept loop waits when accept fails for a reason
-	// that nobody knows; each time longer.
-	failureWait    = 5 * time.Millisecond
-	maxFailureWait = time.Second
-)
+const acceptBatch = 8 // clients, after which another socket may have its turn
 
 // acceptLoop accepts from one listening socket.
 type acceptLoop struct {
@@ -216,7 +209,7 @@ func (a *acceptLoop) some() (v acceptVerdict, more bool) {
 		return acceptIdle, false
 	}
 	if a.failures > 0 && sys.DescriptorsLow(a.fd, 2) {
-		return a.fail(shortWait, longestWait), false
+		return a.fail(), false
 	}
 	n, errno := a.accept(most)
 	if n > 0 {
@@ -239,16 +232,14 @@ func (a *acceptLoop) some() (v acceptVerdict, more bool) {
 		if a.gone++; a.gone < acceptBatch {
 			return acceptOn, true // that one was gone
 		}
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		return a.fail(shortWait, longestWait), false
 	}
-	return a.fail(failureWait, maxFailureWait), false
+	return a.fail(), false
 }
 
-// fail is for when accept does not work.
-func (a *acceptLoop) fail(first, longest time.Duration) acceptVerdict {
+// fail is for when accept does not work, usually for want of a descriptor.
+func (a *acceptLoop) fail() acceptVerdict {
 	a.failures++
-	a.pause = min(max(2*a.pause, first), longest)
+	a.pause = min(max(2*a.pause, shortWait), longestWait)
 	a.d.l.setShort(true)
 	return acceptFailing
 }

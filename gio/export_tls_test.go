@@ -33,13 +33,16 @@ func ClientOf(c net.Conn) (*SocketConnection, error) {
 func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, client *ClientTLSConfig) (*StreamConn, error) {
 	var n native.Stream
 	var m *tlsMaterial
-	var err error
+	base, err := sc.c.forEmission(true) // others have it from now on
+	if err != nil {
+		return nil, err
+	}
 	if server != nil {
 		if m, err = server.load(); err == nil {
-			n, err = m.server(sc.c.native, int(server.ClientAuth))
+			n, err = m.server(base, int(server.ClientAuth))
 		}
 	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
-		n, err = m.client(sc.c.native, client.ServerName, client.Tolerate)
+		n, err = m.client(base, client.ServerName, client.Tolerate)
 	}
 	if err != nil {
 		return nil, err

@@ -52,6 +52,9 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	if err := l.refuseOnLoop(kindServe); err != nil {
 		return err
 	}
+	if l.life.closed.Load() {
+		return ErrServiceClosed
+	}
 	sv := &server{l: l, h: h, at: caller(), over: make(chan struct{})}
 	sv.ctx, sv.cancel = context.WithCancelCause(ctx)
 	pending, err := l.queue.acquire(kindServe, sv)

@@ -348,8 +348,8 @@ func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
 	say(t, peer, "served")
 	_ = peer.Close()
 	gio.WaitForHandlers(t, svc, 0)
-	parked(t, "gio.(*serving).work", 1) // for the next client
+	parked(t, "gio.(*server).work", 1) // for the next client
 	close(release)
 	require.ErrorIs(t, receive(t, errc), gio.ErrServiceClosed)
-	parked(t, "gio.(*serving).work", 0)
+	parked(t, "gio.(*server).work", 0)
 }

@@ -32,13 +32,14 @@ func newLifecycle() lifecycle {
 // be called any number of times, on any goroutine, the loop's thread included.
 func (l *listener) closeSockets() error {
 	l.life.closed.Store(true)
-	requests, pending := l.queue.close()
 	// Whoever gets there first closes: a second caller must not wait for one
 	// that waits for the loop on whose thread it runs.
 	err := l.loop.Call(context.Background(), l.closeNative)
 	if errors.Is(err, glibloop.ErrStopped) {
 		err = l.closeWithoutLoop()
 	}
+	// Not before: who was accepted meanwhile has its handler.
+	requests, pending := l.queue.close()
 	for _, r := range requests {
 		r.ch <- accepted{err: l.closedError()}
 	}
