@@ -212,6 +212,7 @@ func (l *listener) activeChanged() {
 	}
 	active := l.native.IsActive() // others may have changed it since
 	l.active.Store(active)
+	l.native.Reclaim()
 	l.updateNow()
 	l.emitActive(active)
 }
