@@ -17,7 +17,6 @@ import (
 // of it is closed.
 type dial struct {
 	loop  *glibloop.Loop
-	id    uint64 // the loop's thread only; 0: never started
 	state atomic.Int32
 
 	result chan dialed   // of capacity 1: the loop never waits

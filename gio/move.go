@@ -10,7 +10,7 @@ import (
 // g_socket_send_with_blocking make, and by these themselves once somebody else may
 // have the GSocket: then it is GIO that knows whether it is still open.
 
-// The bounds of a brief call, see sockcall.go, in bytes: some 10 microseconds.
+// The bounds of a brief call, see package sys, in bytes: some 10 microseconds.
 const (
 	briefRecv = 64 << 10 // of space; there are seldom as many
 	briefSend = 16 << 10
@@ -35,7 +35,7 @@ func (c *conn) send(b []byte) (int, syscall.Errno) {
 
 // sendsBrief is the choice between what all connections move together and how
 // long one may have to wait when more threads want a processor than there are:
-// see sockcall.go. With one ordinary call in eight most of the gain is left, and
+// see package sys. With one ordinary call in eight most of the gain is left, and
 // the slowest hundredth waits a quarter longer than with none but ordinary ones;
 // with none at all it would be more than twice as long.
 func (c *conn) sendsBrief() bool {
