@@ -1,7 +1,6 @@
 package gio
 
 import (
-	"encoding/binary"
 	"io"
 	"net"
 	"runtime"
@@ -105,36 +104,6 @@ func newConn(l *listener, in *native.Incoming) *SocketConnection {
 		c.count()
 	}
 	return &SocketConnection{c}
-}
-
-// newConnOf makes the Go side of a connection that no listener has accepted, and
-// takes over its reference.
-func newConnOf(n native.Connection, fd int) *SocketConnection {
-	c := &conn{native: n, fd: int32(fd)}
-	c.shared.Store(!sys.HasSocketCalls)
-	var buf [sockaddr.Max]byte
-	k, _ := sys.Peername(fd, buf[:])
-	c.setPeer(buf[:k])
-	c.count()
-	return &SocketConnection{c}
-}
-
-// setPeer is for a connection that nobody else has yet.
-func (c *conn) setPeer(b []byte) {
-	if len(b) < 2 {
-		// Gone before it was accepted.
-		if self := c.localAddr(); self.Network() == "unix" {
-			c.family = syscall.AF_UNIX
-		}
-		c.remote = sockaddr.Empty(int(c.family))
-		return
-	}
-	c.family = binary.NativeEndian.Uint16(b)
-	if c.family == syscall.AF_UNIX {
-		c.remote = sockaddr.Decode(b)
-	} else {
-		copy(c.peer[:], b)
-	}
 }
 
 // watchForgotten closes the connection should its last user lose it.

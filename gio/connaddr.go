@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"encoding/binary"
 	"net"
 	"runtime"
 	"syscall"
@@ -64,4 +65,22 @@ func (c *conn) remoteAddr() net.Addr {
 		c.remote = sockaddr.Decode(c.peer[:])
 	}
 	return c.remote
+}
+
+// setPeer is for a connection that nobody else has yet.
+func (c *conn) setPeer(b []byte) {
+	if len(b) < 2 {
+		// Gone before it was accepted.
+		if self := c.localAddr(); self.Network() == "unix" {
+			c.family = syscall.AF_UNIX
+		}
+		c.remote = sockaddr.Empty(int(c.family))
+		return
+	}
+	c.family = binary.NativeEndian.Uint16(b)
+	if c.family == syscall.AF_UNIX {
+		c.remote = sockaddr.Decode(b)
+	} else {
+		copy(c.peer[:], b)
+	}
 }

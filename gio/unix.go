@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -276,7 +277,13 @@ func connFromFD(fd int) (*SocketConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConnOf(n, fd), nil
+	c := &conn{native: n, fd: int32(fd)}
+	c.shared.Store(!sys.HasSocketCalls)
+	var buf [sockaddr.Max]byte
+	k, _ := sys.Peername(fd, buf[:])
+	c.setPeer(buf[:k])
+	c.count()
+	return &SocketConnection{c}, nil
 }
 
 // SocketPair returns the two ends of a connection without a name (socketpair(2),

@@ -15,10 +15,13 @@ import (
 
 var errInUse = errors.New("in use")
 
-// bind makes a socket at path, as a listener does, and remembers it.
+// bind makes a socket at path, as a listener does, and remembers it. It stays open.
 func bind(t *testing.T, path string) sockaddr.BoundPath {
 	t.Helper()
-	stale(t, path)
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	ln.SetUnlinkOnClose(false)
+	t.Cleanup(func() { require.NoError(t, ln.Close()) })
 	bound, ok := sockaddr.Remember(path)
 	require.True(t, ok)
 	return bound
