@@ -8,8 +8,8 @@ func (l *SocketListener) SetBacklog(n int) {
 		n = defaultBacklog
 	}
 	_ = l.l.call(func() error {
-		if !l.l.nativeClosed && l.l.native.backlog() != n {
-			l.l.native.setBacklog(n)
+		if !l.l.nativeClosed && l.l.native.Backlog() != n {
+			l.l.native.SetBacklog(n)
 		}
 		return nil
 	})
@@ -21,7 +21,7 @@ func (l *SocketListener) SetBacklog(n int) {
 func (l *SocketListener) Backlog() (n int) {
 	_ = l.l.call(func() error {
 		if !l.l.nativeClosed {
-			n = l.l.native.backlog()
+			n = l.l.native.Backlog()
 		}
 		return nil
 	})

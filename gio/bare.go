@@ -4,6 +4,9 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // A TCP connection that was accepted in a rush is bare at first: a descriptor
@@ -13,6 +16,13 @@ import (
 // bareCounts are the bare connections that began and have not got GObjects, and
 // those of them that ended; for debugLeaks.
 var bareCounts struct{ begun, ended atomic.Int64 }
+
+// counted tells how many connections were counted and how many of those have been
+// finalized; one that ended without GObjects is both.
+func counted() (accepted, finalized uint64) {
+	a, f := native.Counted()
+	return a + uint64(bareCounts.begun.Load()), f + uint64(bareCounts.ended.Load())
+}
 
 // begin is for a connection that came without GObjects: it does without, or gets
 // them at once. TLS needs them, and a Unix socket may carry descriptors, with
@@ -32,22 +42,22 @@ func (c *conn) begin() error {
 // count is for debugLeaks, once there are GObjects.
 func (c *conn) count() {
 	if debugLeaks {
-		c.native.count()
+		c.native.Count()
 	}
 }
 
 // objects returns the connection's GObjects, or why it can't have them. The caller
 // holds life.
-func (c *conn) objects() (nativeConn, error) {
+func (c *conn) objects() (native.Connection, error) {
 	if c.bare.Load() {
 		c.addrMu.Lock()
 		defer c.addrMu.Unlock()
 		if c.bare.Load() {
-			native, err := newNativeConn(c.fd)
+			n, err := native.NewConnection(int(c.fd))
 			if err != nil {
-				return nativeConn{}, os.NewSyscallError("socket", err)
+				return native.Connection{}, os.NewSyscallError("socket", err)
 			}
-			c.native = native
+			c.native = n
 			c.count()
 			if debugLeaks {
 				bareCounts.begun.Add(-1)
@@ -65,8 +75,8 @@ func (c *conn) closeObjects() {
 		if debugLeaks {
 			bareCounts.ended.Add(1)
 		}
-		closeSocket(c.fd, !c.lingers && c.poll.file.Load() == nil)
+		sys.Close(int(c.fd), !c.lingers && c.poll.file.Load() == nil)
 		return
 	}
-	c.native.close()
+	c.native.Close()
 }

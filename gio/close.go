@@ -41,7 +41,7 @@ func (l *listener) closeNative() error {
 	}
 	l.nativeClosed = true
 	l.leaveRush()
-	l.settle()
+	l.Settle()
 	l.mu.Lock()
 	paths, sources := l.paths, l.sources
 	l.paths, l.sources = nil, nil
@@ -53,12 +53,12 @@ func (l *listener) closeNative() error {
 	}
 	l.mu.Unlock()
 	for _, p := range paths {
-		p.unlink()
+		p.Unlink()
 	}
 	for _, c := range connected {
-		l.native.disconnect(c)
+		l.native.Disconnect(c)
 	}
-	l.native.close()
+	l.native.Close()
 	for _, s := range sources {
 		s.release()
 	}
@@ -150,8 +150,8 @@ func (l *listener) end() {
 	l.forget()
 }
 
-// finish is called when GIO has let go of the object, on the loop's thread.
-func (l *listener) finish() {
+// Finished is called when GIO has let go of the object, on the loop's thread.
+func (l *listener) Finished() {
 	close(l.finished)
 	l.forget()
 }
@@ -166,6 +166,6 @@ func (l *listener) forget() {
 		}
 	}
 	if l.idle() == nil {
-		listeners.byID.Delete(l.id)
+		l.native.Forget()
 	}
 }

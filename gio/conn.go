@@ -1,7 +1,6 @@
 package gio
 
 import (
-	"encoding/binary"
 	"io"
 	"net"
 	"runtime"
@@ -10,6 +9,10 @@ import (
 	"syscall"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // SocketConnection is a GSocketConnection (GTcpConnection, GUnixConnection) as
@@ -36,8 +39,8 @@ var (
 // conn is the state behind a SocketConnection, apart from it so that the books
 // of a service don't keep a forgotten one alive.
 type conn struct {
-	native nativeConn // one C reference, given up by end; none while bare
-	fd     int32      // GSocket's own; never closed from Go
+	native native.Connection // one C reference, given up by end; none while bare
+	fd     int32             // GSocket's own; never closed from Go
 	family uint16
 
 	closed   atomic.Bool
@@ -80,38 +83,24 @@ type conn struct {
 
 // newConn makes the Go side of an accepted connection. It takes over the
 // reference that the trampoline offers; one of a rush begins without.
-func newConn(l *listener, in *incoming) *SocketConnection {
-	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
-	c.shared.Store(!hasCalls || l != nil && l.foreign.Load())
-	c.hint = l.addrOf(in.listening())
-	b, known := in.peerBytes()
+func newConn(l *listener, in *native.Incoming) *SocketConnection {
+	c := &conn{native: in.Connection(), fd: int32(in.FD()), owner: l, source: sourceValue(in)}
+	c.shared.Store(!sys.HasSocketCalls || l != nil && l.foreign.Load())
+	c.hint = l.addrOf(in.Listening())
+	b, known := in.PeerBytes()
 	if !known { // a named Unix socket
-		var buf [sizeofSockaddr]byte
-		n, _ := peername(int(c.fd), buf[:])
+		var buf [sockaddr.Max]byte
+		n, _ := sys.Peername(int(c.fd), buf[:])
 		b = buf[:n]
 	}
-	switch {
-	case len(b) < 2:
-		// Gone before it was accepted.
-		if self := c.localAddr(); self.Network() == "unix" {
-			c.family = syscall.AF_UNIX
-		}
-		c.remote = emptyAddr(int(c.family))
-	default:
-		c.family = binary.NativeEndian.Uint16(b)
-		if c.family == syscall.AF_UNIX {
-			c.remote = goAddr(b)
-		} else {
-			copy(c.peer[:], b)
-		}
-	}
+	c.setPeer(b)
 	if l != nil && l.tls != nil {
 		c.tls.Store(l.tls.conn())
 	}
 	if l != nil && l.cfg.IdleTimeout > 0 {
 		c.idle.Store(&idleWatch{c: c, limit: l.cfg.IdleTimeout})
 	}
-	if c.native != (nativeConn{}) {
+	if c.native.Valid() {
 		c.count()
 	}
 	return &SocketConnection{c}
@@ -317,9 +306,9 @@ func (c *conn) finish(closeStream bool) {
 	} else if closeStream {
 		c.closeObjects()
 	} else {
-		c.native.unref()
+		c.native.Unref()
 	}
-	c.native = nativeConn{}
+	c.native = native.Connection{}
 }
 
 // CloseRead shuts down the reading side (g_socket_shutdown): Read returns
@@ -334,16 +323,16 @@ func (sc *SocketConnection) shutdown(rd, wr bool) error {
 	if t := sc.c.tls.Load(); t != nil {
 		return sc.shutdownTLS(t, rd, wr)
 	}
-	return sc.use("shutdown", func(n nativeConn) error {
-		if err := n.shutdown(rd, wr); err != nil {
-			return sc.c.errnoError("shutdown", err.(syscall.Errno))
+	return sc.use("shutdown", func(n native.Connection) error {
+		if errno := n.Shutdown(rd, wr); errno != 0 {
+			return sc.c.errnoError("shutdown", errno)
 		}
 		return nil
 	})
 }
 
 // use runs f while the C objects are alive.
-func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
+func (sc *SocketConnection) use(op string, f func(n native.Connection) error) error {
 	defer runtime.KeepAlive(sc)
 	c := sc.c
 	c.life.RLock()
@@ -369,8 +358,8 @@ func (sc *SocketConnection) IsConnected() bool {
 		return !sc.c.closed.Load()
 	}
 	connected := false
-	_ = sc.use("status", func(n nativeConn) error {
-		connected = n.isConnected()
+	_ = sc.use("status", func(n native.Connection) error {
+		connected = n.IsConnected()
 		return nil
 	})
 	return connected
@@ -396,5 +385,5 @@ func (c *conn) opError(op string, err error) error {
 		return err
 	}
 	remote := c.remoteAddr()
-	return &net.OpError{Op: op, Net: networkOf(remote), Source: c.localAddr(), Addr: remote, Err: err}
+	return &net.OpError{Op: op, Net: sockaddr.Network(remote), Source: c.localAddr(), Addr: remote, Err: err}
 }

@@ -1,9 +1,13 @@
 package gio
 
 import (
+	"encoding/binary"
 	"net"
 	"runtime"
 	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // The addresses of a connection. They are asked for late and kept for those who
@@ -21,15 +25,15 @@ func (c *conn) localAddr() net.Addr {
 	defer c.addrMu.Unlock()
 	if c.local == nil {
 		if c.hint != nil {
-			c.local = cloneAddr(c.hint)
+			c.local = sockaddr.Clone(c.hint)
 		} else if c.saved {
-			c.local = goAddr(c.self[:])
+			c.local = sockaddr.Decode(c.self[:])
 		} else {
-			c.local = localAddr(int(c.fd))
+			c.local = sockaddr.Local(int(c.fd))
 		}
 	}
 	if c.local == nil {
-		return emptyAddr(int(c.family))
+		return sockaddr.Empty(int(c.family))
 	}
 	return c.local
 }
@@ -43,9 +47,9 @@ func (c *conn) saveLocalAddr() {
 	switch {
 	case c.local != nil || c.hint != nil:
 	case c.family == syscall.AF_UNIX:
-		c.local = localAddr(int(c.fd))
+		c.local = sockaddr.Local(int(c.fd))
 	default:
-		getsockname(c.fd, c.self[:])
+		_, _ = sys.Sockname(int(c.fd), c.self[:])
 	}
 }
 
@@ -58,7 +62,25 @@ func (c *conn) remoteAddr() net.Addr {
 	c.addrMu.Lock()
 	defer c.addrMu.Unlock()
 	if c.remote == nil {
-		c.remote = goAddr(c.peer[:])
+		c.remote = sockaddr.Decode(c.peer[:])
 	}
 	return c.remote
+}
+
+// setPeer is for a connection that nobody else has yet.
+func (c *conn) setPeer(b []byte) {
+	if len(b) < 2 {
+		// Gone before it was accepted.
+		if self := c.localAddr(); self.Network() == "unix" {
+			c.family = syscall.AF_UNIX
+		}
+		c.remote = sockaddr.Empty(int(c.family))
+		return
+	}
+	c.family = binary.NativeEndian.Uint16(b)
+	if c.family == syscall.AF_UNIX {
+		c.remote = sockaddr.Decode(b)
+	} else {
+		copy(c.peer[:], b)
+	}
 }

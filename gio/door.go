@@ -4,6 +4,9 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // door is one listening socket in a rush.
@@ -14,7 +17,7 @@ type door struct {
 	fd      int           // the file's, while accepting
 	lingers bool          // closing a client may take time; under rush.mu
 	asked   chan struct{} // holds a token when somebody may have begun to ask
-	batch   [rushBatch]incoming
+	batch   [rushBatch]native.Incoming
 
 	// What take tells serve.
 	failed int  // in a row
@@ -24,7 +27,7 @@ type door struct {
 
 func (r *rush) open(i int) (*door, error) {
 	d := &door{r: r, asked: make(chan struct{}, 1)}
-	from, fd, err := r.l.native.openDoor(i)
+	from, fd, err := r.l.native.Direct(i)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func (r *rush) open(i int) (*door, error) {
 	}
 	if err != nil {
 		_ = f.Close()
-		from.dropSource()
+		from.DropSource()
 		return nil, err
 	}
 	d.lookAtLinger()
@@ -70,7 +73,7 @@ func (d *door) serve() {
 }
 
 // give hands an accepted client over.
-func (d *door) give(in *incoming) {
+func (d *door) give(in *native.Incoming) {
 	r, l := d.r, d.r.l
 	sc := newConn(l, in)
 	sc.c.lingers = d.lingers
@@ -114,7 +117,7 @@ func (d *door) some() (more, over bool) {
 	}
 	left := r.l.connsLeft()
 	if left <= 0 {
-		r.full(pauseMaxConns)
+		r.full(native.PauseMaxConns)
 		return false, true
 	}
 	wanted := r.wanted()
@@ -123,11 +126,11 @@ func (d *door) some() (more, over bool) {
 		return false, false
 	}
 	n, errno := d.accept(min(left, wanted))
-	limit := descriptorLimit()
+	limit := sys.DescriptorLimit()
 	for i := range n {
 		in := &d.batch[i]
 		d.give(in)
-		if in.descriptor() > limit {
+		if in.FD() > limit {
 			errno = syscall.EMFILE // not yet, but soon
 		}
 	}
@@ -146,7 +149,7 @@ func (d *door) some() (more, over bool) {
 		}
 		r.full(0)
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		r.full(pauseDescriptors)
+		r.full(native.PauseDescriptors)
 	default:
 		r.full(0) // GIO shall see what it is
 	}
@@ -155,24 +158,14 @@ func (d *door) some() (more, over bool) {
 
 // accept fills the batch, at most that far, and tells why there were no more.
 func (d *door) accept(most int) (n int, errno syscall.Errno) {
-	if !mayAccept(d.fd) {
+	if !sys.EnsureNonblock(d.fd) {
 		return 0, syscall.EBADF
 	}
 	for n < most {
-		if errno = d.batch[n].accept(d.fd); errno != 0 {
+		if errno = d.batch[n].Accept(d.fd); errno != 0 {
 			break
 		}
 		n++
 	}
 	return n, errno
-}
-
-// descriptorLimit is the highest descriptor that leaves some to others; it is
-// what the guard in C thinks as well.
-func descriptorLimit() int {
-	var lim syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > 1<<30 {
-		return 1 << 30
-	}
-	return int(lim.Cur) - int(min(rushDescriptors, lim.Cur/16)) - 1
 }

@@ -3,6 +3,8 @@ package gio
 import (
 	"testing"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // Held is how many accepted connections nobody has asked for yet.
@@ -36,7 +38,7 @@ func (s *SocketService) Handling() int {
 // Paused tells the library's own reasons not to accept, as C has them.
 func (s *SocketService) Paused() (reasons uint32) {
 	_ = s.l.call(func() error {
-		reasons = s.l.native.pauses()
+		reasons = uint32(s.l.native.Pauses())
 		return nil
 	})
 	return reasons
@@ -44,8 +46,8 @@ func (s *SocketService) Paused() (reasons uint32) {
 
 // Two of them.
 const (
-	PauseDescriptors = pauseDescriptors
-	PauseMaxConns    = pauseMaxConns
+	PauseDescriptors = uint32(native.PauseDescriptors)
+	PauseMaxConns    = uint32(native.PauseMaxConns)
 )
 
 // WaitForHandlers waits until n handlers are in progress.

@@ -1,6 +1,11 @@
 package gio
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
+)
 
 // CountConnections makes every connection from now on count, as
 // GLIBSERVE_DEBUG=leaks does.
@@ -16,11 +21,9 @@ func Forgotten() int64 { return forgottenConns.Load() }
 // Registered tells how many listeners, and how many values given as sources,
 // the library still knows.
 func Registered() (listening, values int) {
-	listeners.byID.Range(func(any, any) bool { listening++; return true })
-	sources.byID.Range(func(any, any) bool { values++; return true })
 	sources.mu.Lock()
 	defer sources.mu.Unlock()
-	return listening, values + len(sources.byObject)
+	return native.OpenListeners(), native.Sources.Len() + len(sources.byObject)
 }
 
 // Rushes has the first client of every service begin a rush, which does not end
@@ -56,12 +59,12 @@ func (sc *SocketConnection) Lingers() bool { return sc.c.lingers }
 // AcceptFault has accept(2) in a rush answer what f says, until undone: that is
 // Go's own call.
 func AcceptFault(f func() syscall.Errno) (undo func()) {
-	acceptFault.Store(&f)
-	return func() { acceptFault.Store(nil) }
+	sys.AcceptFault.Store(&f)
+	return func() { sys.AcceptFault.Store(nil) }
 }
 
 // HasCalls tells whether connections make system calls of their own.
-const HasCalls = hasCalls
+const HasCalls = sys.HasSocketCalls
 
 // PipesKept counts the free pipes of io.Copy and closes them.
 func PipesKept() int {

@@ -3,6 +3,8 @@ package gio
 import (
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // Gotk4 returns the listener as gotk4's object, to use what this package does
@@ -42,10 +44,10 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 		return *cached
 	}
 	// Close has not begun, so the object is alive.
-	*cached = make(wrap(l.native.object()))
-	first := l.kind != kindListener && l.foreign.CompareAndSwap(false, true)
+	*cached = make(native.Wrap(l.native.Object()))
+	first := l.kind != native.KindListener && l.foreign.CompareAndSwap(false, true)
 	if first {
-		l.native.expectForeign()
+		l.native.ExpectForeign()
 	}
 	w := *cached
 	l.mu.Unlock()
@@ -63,13 +65,13 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 // It returns nil after Close, or when GIO makes no object for the socket.
 func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 	var w *gotkgio.SocketConnection
-	_ = sc.use("wrap", func(n nativeConn) error {
+	_ = sc.use("wrap", func(n native.Connection) error {
 		sc.c.addrMu.Lock()
 		defer sc.c.addrMu.Unlock()
 		if sc.c.wrapper == nil {
 			sc.c.graceful.Store(true) // its user may set it
 			sc.c.shared.Store(true)
-			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: wrap(n.pointer())}}
+			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
 		}
 		w = sc.c.wrapper
 		return nil

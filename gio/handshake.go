@@ -11,6 +11,8 @@ import (
 	"time"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // defaultHandshakeTimeout keeps a peer that says nothing from holding threads
@@ -27,15 +29,15 @@ var zeroTime time.Time
 // with GIO's blocking call, which needs no main loop: who waits for it can
 // leave, at a deadline say, and come back.
 type handshake struct {
-	native nativeStream // immutable once begun
+	native native.Stream // immutable once begun
 	limit  time.Duration
 
 	mu     sync.Mutex // protects what follows
 	begun  bool
 	over   bool
 	closed bool
-	cancel nativeCancellable // while it runs
-	err    error             // before done
+	cancel native.Cancellable // while it runs
+	err    error              // before done
 
 	done chan struct{}
 }
@@ -44,7 +46,7 @@ type handshake struct {
 type starter func() (handshaking, error)
 
 type handshaking struct {
-	native nativeStream
+	native native.Stream
 	after  func() // called when it is over
 
 	// listen waits until the peer has said something or wake is called: who is
@@ -90,7 +92,7 @@ func (h *handshake) begin(start starter) {
 		return
 	}
 	h.native = with.native
-	h.cancel = newCancellable()
+	h.cancel = native.NewCancellable()
 	go h.run(with)
 }
 
@@ -99,8 +101,8 @@ func (h *handshake) run(with handshaking) {
 		timer := time.AfterFunc(h.limit, func() {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			if h.cancel.valid() {
-				h.cancel.cancel()
+			if h.cancel.Valid() {
+				h.cancel.Cancel()
 				if with.wake != nil {
 					with.wake()
 				}
@@ -111,7 +113,7 @@ func (h *handshake) run(with handshaking) {
 	if with.listen != nil {
 		with.listen()
 	}
-	err := h.native.handshake(h.cancel)
+	err := h.native.Handshake(h.cancel)
 	h.mu.Lock()
 	switch {
 	case err == nil:
@@ -121,8 +123,8 @@ func (h *handshake) run(with handshaking) {
 		err = h.explain(err)
 	}
 	h.err, h.over = err, true
-	h.cancel.unref()
-	h.cancel = nativeCancellable{}
+	h.cancel.Unref()
+	h.cancel = native.Cancellable{}
 	h.mu.Unlock()
 	with.after()
 	close(h.done)
@@ -132,8 +134,8 @@ func (h *handshake) run(with handshaking) {
 // handshake that failed.
 func (h *handshake) explain(err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Domain == tlsDomain && e.Code == tlsBadCertificate {
-		if flags := h.native.certErrors(); flags != 0 {
+	if errors.As(err, &e) && e.Domain == native.TLSDomain && e.Code == native.CodeTLSBadCertificate {
+		if flags := h.native.CertErrors(); flags != 0 {
 			return &CertificateError{Flags: flags, Err: e}
 		}
 	}
@@ -149,8 +151,8 @@ func (h *handshake) interrupt(first func()) {
 	}
 	h.closed = true
 	first()
-	if h.cancel.valid() {
-		h.cancel.cancel()
+	if h.cancel.Valid() {
+		h.cancel.Cancel()
 	}
 }
 
@@ -177,24 +179,24 @@ func (h *handshake) running() bool {
 // closeStream closes a stream that nobody uses. Closing sends what says so, TLS's
 // close_notify or the end of compressed data: stuck is for a stream that could
 // not send that.
-func closeStream(native nativeStream, stuck bool) {
-	if stuck || !native.writable() { // a peer that takes nothing hears no goodbye
-		c := newCancellable()
-		c.cancel()
-		_ = native.close(c)
-		c.unref()
+func closeStream(n native.Stream, stuck bool) {
+	if stuck || !n.Writable() { // a peer that takes nothing hears no goodbye
+		c := native.NewCancellable()
+		c.Cancel()
+		_ = n.Close(c)
+		c.Unref()
 		return
 	}
-	_ = briefly(native.close)
+	_ = briefly(n.Close)
 }
 
 // briefly runs f, which blocks, for goodbyeTime at most.
-func briefly(f func(nativeCancellable) error) error {
-	c := newCancellable()
-	defer c.unref()
+func briefly(f func(native.Cancellable) error) error {
+	c := native.NewCancellable()
+	defer c.Unref()
 	cancelled := make(chan struct{})
 	timer := time.AfterFunc(goodbyeTime, func() {
-		c.cancel()
+		c.Cancel()
 		close(cancelled)
 	})
 	err := f(c)

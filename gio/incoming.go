@@ -1,62 +1,67 @@
 package gio
 
-import "github.com/glibserve/glibserve/internal/stall"
+import (
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/internal/stall"
+)
 
-// incoming is one step of an emission of "incoming", on the loop's thread: the
-// handler with this id, or the class handler (0), which comes last. It returns
-// what the trampoline needs to know.
-func (l *listener) incoming(id uint64, in *incoming) int {
+// Incoming is one step of an emission of "incoming", on the loop's thread: the
+// handler with this id, or the class handler (0), which comes last.
+func (l *listener) Incoming(id uint64, in *native.Incoming) native.Verdict {
 	sc := l.emitting
-	if sc != nil && l.emittingPtr != in.pointer() {
-		l.settle()
+	if sc != nil && l.emittingPtr != in.Pointer() {
+		l.Settle()
 		sc = nil
 	}
 	if id != 0 {
 		return l.offerHandler(id, sc, in)
 	}
 	l.emitting, l.emittingPtr = nil, nil
-	result := 0
+	var v native.Verdict
 	if l.cfg.Incoming != nil {
 		if sc == nil {
-			sc, result = newConn(l, in), resultKept
+			sc, v.KeepRef = newConn(l, in), true
 		}
 		if l.offerOnLoop(l.cfg.Incoming, "ServiceConfig.Incoming", l.cfgAt, sc) {
-			return result | resultHandled | l.take(sc)
+			v.Handled, v.Pause = true, l.take(sc)
+			return v
 		}
 	}
 	if to, ok := l.pullTarget(); ok {
 		if sc == nil {
-			sc, result = newConn(l, in), resultKept
+			sc, v.KeepRef = newConn(l, in), true
 		}
 		if to.serve == nil {
 			l.lookForRush()
 		}
-		return result | resultHandled | l.deliver(to, sc)
+		v.Handled, v.Pause = true, l.deliver(to, sc)
+		return v
 	}
 	if sc != nil {
 		l.decline(sc)
 	}
-	if l.kind == kindThreaded {
-		result |= l.willRun(in, result&resultKept != 0)
+	if l.kind == native.KindThreaded {
+		l.willRun(in, &v)
 	}
-	return result | resultChain
+	v.ChainUp = true
+	return v
 }
 
-func (l *listener) offerHandler(id uint64, sc *SocketConnection, in *incoming) int {
+func (l *listener) offerHandler(id uint64, sc *SocketConnection, in *native.Incoming) (v native.Verdict) {
 	h := l.handler(id)
 	if h == nil {
-		return 0
+		return v
 	}
-	result := 0
 	if sc == nil {
-		sc, result = newConn(l, in), resultKept
-		l.emitting, l.emittingPtr = sc, in.pointer()
+		sc, v.KeepRef = newConn(l, in), true
+		l.emitting, l.emittingPtr = sc, in.Pointer()
 	}
 	if !l.offerOnLoop(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
-		return result
+		return v
 	}
 	l.emitting, l.emittingPtr = nil, nil
-	return result | resultHandled | l.take(sc)
+	v.Handled, v.Pause = true, l.take(sc)
+	return v
 }
 
 // offerOnLoop is offer on the loop's thread, where the function must return at
@@ -83,7 +88,7 @@ func (l *listener) offer(f incomingFunc, what string, at place, sc *SocketConnec
 
 // take enters a connection that a handler owns from now on, and returns the
 // reasons to pause that follow.
-func (l *listener) take(sc *SocketConnection) int {
+func (l *listener) take(sc *SocketConnection) native.Reasons {
 	if !sc.c.detached.Load() {
 		sc.watchForgotten()
 	}
@@ -100,9 +105,9 @@ func (l *listener) decline(sc *SocketConnection) {
 	sc.c.end(false)
 }
 
-// settle ends an emission that our class handler never saw: a handler in C took
+// Settle ends an emission that our class handler never saw: a handler in C took
 // the connection after Go's had declined.
-func (l *listener) settle() {
+func (l *listener) Settle() {
 	if sc := l.emitting; sc != nil {
 		l.emitting, l.emittingPtr = nil, nil
 		l.decline(sc)
@@ -110,8 +115,8 @@ func (l *listener) settle() {
 }
 
 // track enters c into the books, with a handler in progress if asked, and
-// returns the reasons to pause, shifted for the trampoline.
-func (l *listener) track(c *conn, handling bool) int {
+// returns the reasons to pause.
+func (l *listener) track(c *conn, handling bool) native.Reasons {
 	l.live.Lock()
 	defer l.live.Unlock()
 	if handling {
@@ -128,8 +133,8 @@ func (l *listener) track(c *conn, handling bool) int {
 	l.live.first = c
 	l.live.n++
 	if l.cfg.MaxConns > 0 && l.live.n >= l.cfg.MaxConns {
-		l.paused.Or(pauseMaxConns)
-		return pauseMaxConns << pauseShift
+		l.paused.Or(uint32(native.PauseMaxConns))
+		return native.PauseMaxConns
 	}
 	return 0
 }
@@ -196,7 +201,7 @@ func (l *listener) idle() <-chan struct{} {
 // closeLive closes every connection in the books but the detached ones. Those
 // of a plain listener belong to whoever called Accept.
 func (l *listener) closeLive() {
-	if l.kind == kindListener {
+	if l.kind == native.KindListener {
 		return
 	}
 	l.live.Lock()
@@ -214,7 +219,7 @@ func (l *listener) closeLive() {
 
 // sync brings the library's own pauses up to date, now or soon.
 func (l *listener) sync() {
-	if l.kind == kindListener {
+	if l.kind == native.KindListener {
 		return
 	}
 	if l.syncing.CompareAndSwap(false, true) {
@@ -228,14 +233,14 @@ func (l *listener) syncNow() {
 	if l.nativeClosed {
 		return
 	}
-	const mine = pauseConsumer | pauseHeld | pauseMaxConns | pauseRush
-	var set uint32
+	const mine = native.PauseConsumer | native.PauseHeld | native.PauseMaxConns | native.PauseRush
+	var set native.Reasons
 	l.mu.Lock()
 	if !l.pull.wants() && l.consumers == 0 && !l.foreign.Load() {
-		set |= pauseConsumer
+		set |= native.PauseConsumer
 	}
 	if len(l.pull.held) > 0 {
-		set |= pauseHeld
+		set |= native.PauseHeld
 	}
 	if set != 0 && l.rush != nil {
 		l.rush.stale = true // who asks from now on asks the loop
@@ -244,43 +249,43 @@ func (l *listener) syncNow() {
 	if set != 0 || l.connsLeft() <= 0 {
 		l.leaveRush()
 	} else if l.rushNow() {
-		set = pauseRush
+		set = native.PauseRush
 	}
 	// After that: a rush accepts until it has been left.
 	set |= l.budget()
-	l.native.pause(set, mine&^set)
-	if l.paused.Load()&pauseDescriptors != 0 {
-		l.native.checkDescriptors()
+	l.native.Pause(set, mine&^set)
+	if native.Reasons(l.paused.Load())&native.PauseDescriptors != 0 {
+		l.native.CheckDescriptors()
 	}
 }
 
-// descriptors is told when the process runs out of descriptors and when it has
+// Descriptors is told when the process runs out of descriptors and when it has
 // some again.
-func (l *listener) descriptors(out bool) {
+func (l *listener) Descriptors(out bool) {
 	if out {
-		l.paused.Or(pauseDescriptors)
+		l.paused.Or(uint32(native.PauseDescriptors))
 		l.log.Warn("gio: out of file descriptors, or accept keeps failing: clients wait until it works again")
 		return
 	}
-	l.paused.And(^uint32(pauseDescriptors))
+	l.paused.And(^uint32(native.PauseDescriptors))
 	l.log.Info("gio: accepting again")
 }
 
 // budget tells C how many more it may accept with MaxConns, and returns the
 // reason to pause when there are none. On the loop's thread.
-func (l *listener) budget() uint32 {
+func (l *listener) budget() native.Reasons {
 	if l.cfg.MaxConns <= 0 {
 		return 0
 	}
 	l.live.Lock()
 	defer l.live.Unlock()
 	left := l.connsLeftLocked()
-	l.native.laneBudget(max(left, 0))
+	l.native.LaneBudget(max(left, 0))
 	if left <= 0 {
-		l.paused.Or(pauseMaxConns)
-		return pauseMaxConns
+		l.paused.Or(uint32(native.PauseMaxConns))
+		return native.PauseMaxConns
 	}
-	l.paused.And(^uint32(pauseMaxConns))
+	l.paused.And(^uint32(native.PauseMaxConns))
 	return 0
 }
 
@@ -297,17 +302,17 @@ func (l *listener) connsLeft() int {
 
 // connsLeftLocked is for services with a limit; the caller holds live.
 func (l *listener) connsLeftLocked() int {
-	return l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
+	return l.cfg.MaxConns - l.live.n - int(l.native.LanePushed()-l.live.fromLane)
 }
 
-// foreignActive hears of start or stop called on the GObject itself, on any
+// ForeignActive hears of start or stop called on the GObject itself, on any
 // thread.
-func (l *listener) foreignActive() {
+func (l *listener) ForeignActive() {
 	_ = l.loop.Invoke(func() {
 		if l.nativeClosed {
 			return
 		}
-		active := l.native.adoptActive()
+		active := l.native.AdoptActive()
 		if l.wish.Swap(active) != active {
 			l.emitActive(active)
 		}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // lane is how connections come from the loop's thread to Serve: C queues them
@@ -11,10 +13,10 @@ import (
 // make the loop's thread wait for a turn of the scheduler, and the handler's
 // goroutine for a second thread.
 type lane struct {
-	native nativeLane
+	native native.Lane
 	event  *os.File
 	raw    syscall.RawConn
-	batch  [32]incoming
+	batch  [32]native.Incoming
 	n      int
 }
 
@@ -34,7 +36,7 @@ func newLane() (*lane, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return &lane{native: newNativeLane(int(fd)), event: f, raw: raw}, nil
+	return &lane{native: native.NewLane(int(fd)), event: f, raw: raw}, nil
 }
 
 // serve starts the handlers of what comes, until the lane is closed.
@@ -47,7 +49,7 @@ func (ln *lane) serve(sv *serving) {
 }
 
 func (ln *lane) take(uintptr) bool {
-	ln.n = ln.native.take(ln.batch[:])
+	ln.n = ln.native.Take(ln.batch[:])
 	return ln.n > 0
 }
 
@@ -65,7 +67,7 @@ func (ln *lane) start(sv *serving) {
 func (ln *lane) conn(l *listener, i int, handling bool) *SocketConnection {
 	in := &ln.batch[i]
 	sc := newConn(l, in)
-	in.dropSource()
+	in.DropSource()
 	l.track(sc.c, handling)
 	l.live.Lock()
 	l.live.fromLane++
@@ -75,7 +77,7 @@ func (ln *lane) conn(l *listener, i int, handling bool) *SocketConnection {
 
 // off stops C from using the lane, wakes serve and ends it.
 func (ln *lane) off(served <-chan struct{}) {
-	ln.native.off()
+	ln.native.Off()
 	_ = ln.event.Close()
 	<-served
 }

@@ -7,11 +7,15 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -40,12 +44,11 @@ type SocketListener struct {
 // ThreadedSocketService.
 type listener struct {
 	// Immutable.
-	id      uint64
 	kind    int
 	loop    *glibloop.Loop
 	ownLoop bool
 	log     *slog.Logger
-	native  native // methods on the loop's thread only
+	native  native.Listener // methods on the loop's thread only
 	cfg     ServiceConfig
 	tls     *serverTLS // nil: plain
 	cfgAt   place      // of New, for panics in cfg.Incoming
@@ -64,7 +67,7 @@ type listener struct {
 	socksClosed bool // the listening sockets are, or are being
 	addrs       []net.Addr
 	sources     []sourceRef
-	paths       []boundPath
+	paths       []sockaddr.BoundPath
 	handlers    map[SignalHandle]*handler
 	consumers   int // handlers that may take a client
 	nextHandle  SignalHandle
@@ -110,19 +113,7 @@ type listener struct {
 	done     chan struct{} // Close has ended
 }
 
-// listeners finds a listener by the id that C carries.
-var listeners struct {
-	next atomic.Uint64
-	byID sync.Map // uint64 -> *listener
-}
-
-func lookup(id uint64) *listener {
-	v, ok := listeners.byID.Load(id)
-	if !ok {
-		return nil
-	}
-	return v.(*listener)
-}
+var _ native.ListenerCallbacks = (*listener)(nil)
 
 // NewSocketListener makes a listener with no addresses
 // (g_socket_listener_new).
@@ -130,14 +121,13 @@ func NewSocketListener(cfg *ListenerConfig) *SocketListener {
 	if cfg == nil {
 		cfg = &ListenerConfig{}
 	}
-	return &SocketListener{newListener(kindListener, ServiceConfig{
+	return &SocketListener{newListener(native.KindListener, ServiceConfig{
 		Loop: cfg.Loop, Backlog: cfg.Backlog, Logger: cfg.Logger,
 	}, 0)}
 }
 
 func newListener(kind int, cfg ServiceConfig, maxThreads int) *listener {
 	l := &listener{
-		id:       listeners.next.Add(1),
 		kind:     kind,
 		loop:     cfg.Loop,
 		log:      cfg.Logger,
@@ -158,12 +148,11 @@ func newListener(kind int, cfg ServiceConfig, maxThreads int) *listener {
 	if backlog <= 0 {
 		backlog = defaultBacklog
 	}
-	l.wish.Store(kind != kindListener && !cfg.Inactive)
-	listeners.byID.Store(l.id, l)
-	l.native = newNative(kind, l.id, l.loop, l.wish.Load(), backlog, maxThreads)
-	if kind != kindListener {
+	l.wish.Store(kind != native.KindListener && !cfg.Inactive)
+	l.native = native.NewListener(kind, l, l.loop, l.wish.Load(), backlog, maxThreads)
+	if kind != native.KindListener {
 		l.mu.Lock()
-		l.consumers += boolInt(cfg.Incoming != nil) + boolInt(kind == kindThreaded && cfg.Run != nil)
+		l.consumers += boolInt(cfg.Incoming != nil) + boolInt(kind == native.KindThreaded && cfg.Run != nil)
 		l.mu.Unlock()
 		l.sync()
 	}
@@ -183,7 +172,7 @@ func (l *listener) call(f func() error) error {
 		if l.socksClosed {
 			return l.closedError()
 		}
-		return withMessage(err, "the loop of the listener has ended: %v", err)
+		return sys.WithMessage(err, "the loop of the listener has ended: %v", err)
 	}
 	return err
 }
@@ -197,7 +186,7 @@ func (l *listener) call(f func() error) error {
 //
 // Errors are *net.OpError. Name resolution may block; it never holds the loop.
 func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
-	addr, v6only, err := resolve(network, address)
+	addr, v6only, err := sockaddr.Resolve(network, address)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {
@@ -217,24 +206,28 @@ func (l *SocketListener) AddAddress(addr net.Addr, source any) (net.Addr, error)
 }
 
 func (l *listener) add(addr net.Addr, network string, v6only bool, source any) (net.Addr, error) {
-	sa, err := nativeAddr(addr)
+	sa, err := sockaddr.Encode(addr)
 	if err != nil {
 		return nil, listenError(nil, networkName(addr, network), err)
 	}
-	path := unixPath(addr)
+	path := sockaddr.Path(addr)
 	ref := takeSource(source)
 	var got []net.Addr
 	err = l.call(func() error {
 		var err error
-		got, err = l.addLocked(addr, ref, func() (added, error) {
-			got, err := l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
-			if path != "" && errors.Is(err, errAddrInUse) {
-				if err = replaceStale(path, err); err == nil {
-					got, err = l.native.addAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
+		got, err = l.addLocked(addr, ref, func() (native.Added, error) {
+			got, err := l.native.AddAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
+			if path != "" && errors.Is(err, syscall.EADDRINUSE) {
+				if err = sockaddr.ReplaceStale(path, err); err == nil {
+					got, err = l.native.AddAddress(sa, v6only, l.cfg.unixMode(), ref.ptr)
 				}
 			}
 			if err == nil && path != "" {
-				l.remember(path)
+				if p, ok := sockaddr.Remember(path); ok {
+					l.mu.Lock()
+					l.paths = append(l.paths, p)
+					l.mu.Unlock()
+				}
 			}
 			return got, err
 		})
@@ -268,7 +261,7 @@ func networkName(addr net.Addr, network string) string {
 // addLocked brackets one of GIO's add functions on the loop's thread and
 // returns the addresses that it brought. A handler of "event" may add another
 // in the middle of it.
-func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (added, error)) ([]net.Addr, error) {
+func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (native.Added, error)) ([]net.Addr, error) {
 	l.mu.Lock()
 	closed, outer := l.socksClosed, l.binding
 	l.binding = addr
@@ -290,20 +283,20 @@ func (l *listener) addLocked(addr net.Addr, ref sourceRef, f func() (added, erro
 	if err != nil {
 		return nil, err
 	}
-	got := make([]net.Addr, new.count)
-	hints := make([]net.Addr, l.native.sockCount())
+	got := make([]net.Addr, new.Count)
+	hints := make([]net.Addr, l.native.SockCount())
 	if old := l.sockAddrs.Load(); old != nil {
 		copy(hints, *old)
 	}
 	for i := range got {
 		for tries := 0; got[i] == nil && tries < 10; tries++ {
-			got[i] = l.native.sockAddr(new.first + i)
+			got[i] = l.native.SockAddr(new.First + i)
 		}
 		if got[i] == nil {
 			got[i] = addr // never a nil one: what was asked for
 		}
-		if fixed(got[i]) {
-			hints[new.first+i] = got[i]
+		if sockaddr.Fixed(got[i]) {
+			hints[new.First+i] = got[i]
 		}
 	}
 	l.sockAddrs.Store(&hints)
@@ -327,7 +320,7 @@ func (l *listener) addrOf(i int) net.Addr {
 }
 
 func (l *listener) closedError() error {
-	if l.kind == kindListener {
+	if l.kind == native.KindListener {
 		return net.ErrClosed
 	}
 	return ErrServiceClosed
@@ -354,8 +347,8 @@ func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: int(port)}
 	ref := takeSource(source)
 	err := l.call(func() error {
-		_, err := l.addLocked(addr, ref, func() (got added, err error) {
-			port, got, err = l.native.addInetPort(port, ref.ptr)
+		_, err := l.addLocked(addr, ref, func() (got native.Added, err error) {
+			port, got, err = l.native.AddInetPort(port, ref.ptr)
 			return got, err
 		})
 		return err

@@ -5,6 +5,10 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // maxParks is how often a connection waits in its listener's parking lot before
@@ -21,7 +25,7 @@ type parkingLot struct {
 	file   *os.File // the epoll instance
 	raw    syscall.RawConn
 	fd     int
-	events [64]syscall.EpollEvent
+	events [64]unix.EpollEvent
 
 	mu     sync.Mutex // protects what follows; taken after a pollState's
 	slots  []chan struct{}
@@ -34,7 +38,7 @@ var spots = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 // newParkingLot starts a goroutine, which ends with close.
 func newParkingLot() (*parkingLot, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	fd, err := syscall.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
@@ -62,7 +66,7 @@ func newParkingLot() (*parkingLot, error) {
 func (p *parkingLot) watch() {
 	n := 0
 	look := func(uintptr) bool {
-		n = epollReady(p.fd, p.events[:])
+		n = sys.EpollReady(p.fd, p.events[:])
 		return n > 0
 	}
 	for p.raw.Read(look) == nil {
@@ -111,13 +115,13 @@ func (p *parkingLot) enter(ch chan struct{}, fd int, again bool) (slot int32, ok
 		p.slots = append(p.slots, nil)
 	}
 	p.slots[slot] = ch
-	op := syscall.EPOLL_CTL_ADD
+	op := unix.EPOLL_CTL_ADD
 	if again {
-		op = syscall.EPOLL_CTL_MOD
+		op = unix.EPOLL_CTL_MOD
 	}
 	// Level-triggered, once: what has come meanwhile is reported as well.
-	ev := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: slot}
-	if err := syscall.EpollCtl(p.fd, op, fd, &ev); err != nil {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: slot}
+	if err := unix.EpollCtl(p.fd, op, fd, &ev); err != nil {
 		p.slots[slot] = nil
 		p.free = append(p.free, slot)
 		return 0, false

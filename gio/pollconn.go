@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // pollState is a connection's place with Go's network poller. It is taken only
@@ -51,7 +53,7 @@ func (c *conn) register() (*polled, error) {
 	if p := c.poll.file.Load(); p != nil {
 		return p, nil
 	}
-	fd, err := dupCloexec(int(c.fd))
+	fd, err := sys.Dup(int(c.fd))
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
@@ -74,14 +76,6 @@ func (c *conn) register() (*polled, error) {
 		wake(c.poll.parked) // deadlines are the poller's: wait there
 	}
 	return p, nil
-}
-
-func dupCloexec(fd int) (int, error) {
-	n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(n), nil
 }
 
 // close wakes the waiters and lets nobody register any more.

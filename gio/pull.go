@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"sync"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 )
 
 // pull is what asks for clients instead of being told: Serve, Conns, Accept and
@@ -88,7 +91,7 @@ func (l *listener) pullTarget() (target, bool) {
 }
 
 // deliver hands sc over and returns the reasons to pause that follow.
-func (l *listener) deliver(to target, sc *SocketConnection) int {
+func (l *listener) deliver(to target, sc *SocketConnection) native.Reasons {
 	if to.serve != nil {
 		pause := l.track(sc.c, true)
 		to.serve.start(sc)
@@ -114,7 +117,7 @@ func (l *listener) deliver(to target, sc *SocketConnection) int {
 		p.waiters = p.waiters[1:]
 	default:
 		p.held = append(p.held, sc)
-		pause |= pauseHeld << pauseShift
+		pause |= native.PauseHeld
 	}
 	return pause
 }
@@ -165,7 +168,7 @@ func (l *listener) next(ctx context.Context) (*SocketConnection, error) {
 
 // ask gets the accepting side to work.
 func (l *listener) ask() error {
-	if l.kind != kindListener {
+	if l.kind != native.KindListener {
 		l.mu.Lock()
 		r := l.rush
 		stale := r != nil && r.stale
@@ -182,13 +185,13 @@ func (l *listener) ask() error {
 		need := len(l.pull.waiters) > 0
 		l.mu.Unlock()
 		if need && !l.nativeClosed {
-			l.native.accept()
+			l.native.Accept()
 		}
 	})
 }
 
-// accepted takes the result of a plain listener's accept, on the loop's thread.
-func (l *listener) accepted(in *incoming, err error) {
+// Accepted takes the result of a plain listener's accept, on the loop's thread.
+func (l *listener) Accepted(in *native.Incoming, err error) {
 	var a accepted
 	if in != nil {
 		a.sc = newConn(l, in)
@@ -250,7 +253,7 @@ func (l *listener) accept(ctx context.Context) (*SocketConnection, error) {
 		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 			return nil, err
 		}
-		return nil, &net.OpError{Op: "accept", Net: networkOf(l.firstAddr()), Addr: l.firstAddr(), Err: err}
+		return nil, &net.OpError{Op: "accept", Net: sockaddr.Network(l.firstAddr()), Addr: l.firstAddr(), Err: err}
 	}
 	return sc, nil
 }

@@ -1,6 +1,10 @@
 package gio
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
 
 // running is a connection from its emission of "incoming" to the end of "run".
 type running struct {
@@ -11,21 +15,20 @@ type running struct {
 // willRun is called on the loop's thread when a client is about to go to a
 // thread of GIO's pool. It is in the books from here on, not from when the
 // thread has got going: MaxConns counts it, Shutdown waits for it, and Close
-// closes it. kept tells that the reference on offer is taken already. It returns
-// what the trampoline needs to know.
-func (l *listener) willRun(in *incoming, kept bool) int {
-	r, result := &running{}, 0
+// closes it. v, which it completes, tells whether the reference on offer is taken
+// already.
+func (l *listener) willRun(in *native.Incoming, v *native.Verdict) {
+	r := &running{}
 	if l.hasRun() {
-		if kept {
-			objectRef(in.pointer())
+		if v.KeepRef {
+			native.ObjectRef(in.Pointer())
 		}
-		r.sc, result = newConn(l, in), resultKept
-		result |= l.track(r.sc.c, true)
+		r.sc, v.KeepRef = newConn(l, in), true
+		v.Pause |= l.track(r.sc.c, true)
 	} else {
 		l.handles()
 	}
-	l.runs.Store(in.pointer(), r)
-	return result
+	l.runs.Store(in.Pointer(), r)
 }
 
 // hasRun tells whether "run" has a handler in Go.
@@ -43,37 +46,37 @@ func (l *listener) hasRun() bool {
 	return false
 }
 
-// run is one step of an emission of "run", on a thread of GIO's pool.
-func (l *listener) run(id uint64, ptr unsafe.Pointer) int {
+// Run is one step of an emission of "run", on a thread of GIO's pool.
+func (l *listener) Run(id uint64, ptr unsafe.Pointer) bool {
 	f, what, at := runFunc(l.cfg.Run), "ServiceConfig.Run", l.cfgAt
 	if id != 0 {
 		h := l.handler(id)
 		if h == nil {
-			return 0
+			return false
 		}
 		f, _ = h.fn.(runFunc)
 		what, at = "ConnectRun handler", h.at
 	}
 	v, ok := l.runs.Load(ptr)
 	if f == nil || !ok {
-		return 0
+		return false
 	}
 	r := v.(*running)
 	if r.sc == nil || (l.ending.Load() && r.sc.c.closed.Load()) {
-		return 0 // f was connected too late for this client; or Close came first
+		return false // f was connected too late for this client; or Close came first
 	}
 	if !l.offer(incomingFunc(f), what, at, r.sc) {
-		return 0
+		return false
 	}
 	r.kept = true
 	if !r.sc.c.detached.Load() {
 		r.sc.watchForgotten()
 	}
-	return resultHandled
+	return true
 }
 
-// runEnded is called on the worker's thread after the last handler.
-func (l *listener) runEnded(ptr unsafe.Pointer, full bool) {
+// RunEnded is called on the worker's thread after the last handler.
+func (l *listener) RunEnded(ptr unsafe.Pointer, full bool) {
 	if v, ok := l.runs.LoadAndDelete(ptr); ok {
 		if r := v.(*running); r.sc != nil && !r.kept && !r.sc.c.detached.Load() {
 			r.sc.c.end(false)
@@ -82,8 +85,8 @@ func (l *listener) runEnded(ptr unsafe.Pointer, full bool) {
 	}
 	if full {
 		_ = l.loop.Post(func() {
-			if !l.nativeClosed && !l.native.jobsFull() {
-				l.native.pause(0, pauseMaxThreads)
+			if !l.nativeClosed && !l.native.JobsFull() {
+				l.native.Pause(0, native.PauseMaxThreads)
 			}
 		})
 	}

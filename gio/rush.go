@@ -4,6 +4,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // rush is how a service takes many clients in little time for Serve, Conns,
@@ -55,7 +58,7 @@ var rushes struct{ always, never atomic.Bool }
 // The caller holds mu.
 func (l *listener) mayRush() bool {
 	sv := l.pull.serve
-	return hasCalls && !noRush && l.kind == kindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
+	return sys.HasSocketCalls && !noRush && l.kind == native.KindService && l.pull.wants() && (sv == nil || !sv.leaving) && l.consumers == 0 &&
 		!l.foreign.Load() && l.wish.Load() && l.paused.Load() == 0 && !l.socksClosed && !rushes.never.Load()
 }
 
@@ -79,7 +82,7 @@ func (l *listener) rushNow() bool {
 	}
 	r = &rush{l: l, sv: sv, ended: make(chan struct{})}
 	r.look()
-	for i := range l.native.sockCount() {
+	for i := range l.native.SockCount() {
 		d, err := r.open(i)
 		if err != nil {
 			r.leave()
@@ -128,11 +131,11 @@ func (r *rush) wanted() int {
 
 // full ends the rush with a reason why nobody is to accept for a while. The
 // caller holds mu.
-func (r *rush) full(pause uint32) {
+func (r *rush) full(pause native.Reasons) {
 	r.over = true
 	l := r.l
-	if pause == pauseMaxConns {
-		l.paused.Or(pauseMaxConns) // whoever closes a connection looks again
+	if pause == native.PauseMaxConns {
+		l.paused.Or(uint32(native.PauseMaxConns)) // whoever closes a connection looks again
 	}
 	go func() {
 		r.leave()
@@ -140,8 +143,8 @@ func (r *rush) full(pause uint32) {
 			if l.nativeClosed {
 				return
 			}
-			if pause == pauseDescriptors {
-				l.native.pause(pauseDescriptors, 0)
+			if pause == native.PauseDescriptors {
+				l.native.Pause(native.PauseDescriptors, 0)
 			}
 			l.syncNow()
 		})
@@ -182,7 +185,7 @@ func (r *rush) leave() {
 		close(r.ended)
 		for _, d := range r.doors {
 			_ = d.file.Close() // waits until take has returned
-			d.batch[0].dropSource()
+			d.batch[0].DropSource()
 		}
 		r.l.mu.Lock()
 		if r.l.rush == r {
@@ -192,8 +195,21 @@ func (r *rush) leave() {
 	})
 }
 
+// Full is told when Serve has been given as many clients by a lane as MaxConns
+// allows, on the loop's thread.
+func (l *listener) Full() {
+	l.paused.Or(uint32(native.PauseMaxConns))
+	l.syncNow()
+}
+
+// Rush is told when many clients come by a lane.
+func (l *listener) Rush() {
+	l.rushAsked.Store(true)
+	_ = l.loop.Post(l.syncNow) // not inside the emission
+}
+
 // lookForRush counts a client that the loop has given to who asked, and asks for
-// a rush when there were many; C does so for Serve's, in native_lane.c.
+// a rush when there were many; C does so for Serve's, in lane.c.
 func (l *listener) lookForRush() {
 	if l.given++; l.given < rushFew && !rushes.always.Load() {
 		return

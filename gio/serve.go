@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"sync"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // Handler serves connections; see SocketService.Serve.
@@ -110,7 +112,7 @@ func (sv *serving) attach() (*lane, <-chan struct{}, error) {
 		if sv.l.nativeClosed {
 			return ErrServiceClosed
 		}
-		sv.l.native.attachLane(ln.native)
+		sv.l.native.AttachLane(ln.native)
 		return nil
 	})
 	// Now, not when the first client waits: there may be no descriptor then.
@@ -119,7 +121,7 @@ func (sv *serving) attach() (*lane, <-chan struct{}, error) {
 	if err != nil {
 		close(served)
 		ln.off(served)
-		ln.native.unref()
+		ln.native.Unref()
 		return nil, nil, err
 	}
 	go func() {
@@ -145,10 +147,10 @@ func (sv *serving) end(ln *lane, served <-chan struct{}) {
 		rest = ln.rest(l)
 		_ = l.loop.Invoke(func() {
 			if !l.nativeClosed {
-				l.native.attachLane(nativeLane{})
+				l.native.AttachLane(native.Lane{})
 			}
 		})
-		ln.native.unref()
+		ln.native.Unref()
 	}
 	l.mu.Lock()
 	l.pull.serve = nil

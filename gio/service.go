@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -89,7 +90,7 @@ type SocketService struct {
 // NewSocketService makes a service without addresses (g_socket_service_new).
 // Close it when done.
 func NewSocketService(cfg *ServiceConfig) *SocketService {
-	return &SocketService{SocketListener{newService(kindService, cfg, 0, caller())}}
+	return &SocketService{SocketListener{newService(native.KindService, cfg, 0, caller())}}
 }
 
 func newService(kind int, cfg *ServiceConfig, maxThreads int, at place) *listener {
@@ -126,7 +127,7 @@ func (s *SocketService) SetActive(active bool) {
 			return nil
 		}
 		l.leaveRush()
-		l.native.setWish(active)
+		l.native.SetActive(active)
 		l.sync()
 		l.emitActive(active)
 		return nil

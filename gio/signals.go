@@ -3,6 +3,7 @@ package gio
 import (
 	"net"
 
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/internal/stall"
 )
 
@@ -73,7 +74,7 @@ func (l *listener) connect(signal string, fn any, at place) SignalHandle {
 			if l.nativeClosed {
 				return l.closedError()
 			}
-			c := l.native.connect(signal, uint64(id))
+			c := l.native.Connect(signal, uint64(id))
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			h.c = c
@@ -118,7 +119,7 @@ func (l *listener) disconnect(id SignalHandle) {
 	}
 	_ = l.call(func() error {
 		if !l.nativeClosed {
-			l.native.disconnect(h.c)
+			l.native.Disconnect(h.c)
 		}
 		return nil
 	})
@@ -145,7 +146,9 @@ func (l *SocketListener) ConnectEvent(f func(event ListenerEvent, addr net.Addr)
 	return l.l.connect("event", eventFunc(f), caller())
 }
 
-func (l *listener) event(id uint64, event ListenerEvent, fd int) {
+// Event calls a handler of "event".
+func (l *listener) Event(id uint64, number, fd int) {
+	event := ListenerEvent(number)
 	h := l.handler(id)
 	if h == nil {
 		return
@@ -154,7 +157,7 @@ func (l *listener) event(id uint64, event ListenerEvent, fd int) {
 	addr := l.binding
 	l.mu.Unlock()
 	if event != ListenerBinding || addr == nil {
-		addr = localAddr(fd)
+		addr = sockaddr.Local(fd)
 	}
 	if stall.Watching() {
 		defer watchStall(l.loop, l.log, "ConnectEvent handler", h.at)()
@@ -163,8 +166,8 @@ func (l *listener) event(id uint64, event ListenerEvent, fd int) {
 	h.fn.(eventFunc)(event, addr)
 }
 
-// notify calls a handler that takes no arguments.
-func (l *listener) notify(id uint64) {
+// Notify calls a handler that takes no arguments.
+func (l *listener) Notify(id uint64) {
 	h := l.handler(id)
 	if h == nil {
 		return

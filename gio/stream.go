@@ -12,6 +12,8 @@ import (
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -50,7 +52,7 @@ type stream struct {
 	// life is held for reading while somebody is inside C, for writing by
 	// finish. Nobody holds it who only waits.
 	life   sync.RWMutex
-	native nativeStream
+	native native.Stream
 
 	rd, wr half
 	isTLS  bool
@@ -71,26 +73,22 @@ func NewStreamConn(loop *glibloop.Loop, stream gotkgio.IOStreamer) (*StreamConn,
 	if loop == nil || stream == nil {
 		return nil, errors.New("gio: NewStreamConn needs a loop and a stream")
 	}
-	sc := newStreamConn(loop, newNativeStream(nativeObject(stream)))
+	sc := newStreamConn(loop, native.NewStream(nativeObject(stream)))
 	runtime.KeepAlive(stream)
 	return sc, nil
 }
 
-func newStreamConn(loop *glibloop.Loop, native nativeStream) *StreamConn {
-	s := &stream{loop: loop, native: native, closing: make(chan struct{})}
-	s.rd.poll, s.wr.poll, s.isTLS = native.traits()
+func newStreamConn(loop *glibloop.Loop, n native.Stream) *StreamConn {
+	s := &stream{loop: loop, native: n, closing: make(chan struct{})}
+	s.rd.poll, s.wr.poll, s.isTLS = n.Traits()
 	s.rd.init()
 	s.wr.init()
 	s.wr.out = true
-	if s.isTLS && !native.handshakeDone() {
-		s.tls = &handshake{native: native, limit: defaultHandshakeTimeout, done: make(chan struct{})}
+	if s.isTLS && !n.HandshakeDone() {
+		s.tls = &handshake{native: n, limit: defaultHandshakeTimeout, done: make(chan struct{})}
 	}
-	if fd := native.fd(); fd >= 0 {
-		s.local = localAddr(fd)
-		var buf [sizeofSockaddr]byte
-		if n, err := peername(fd, buf[:]); err == nil {
-			s.remote = goAddr(buf[:n])
-		}
+	if fd := n.FD(); fd >= 0 {
+		s.local, s.remote = sockaddr.Local(fd), sockaddr.Peer(fd)
 	}
 	if s.local == nil {
 		s.local = streamAddr{}
@@ -179,7 +177,7 @@ func (sc *StreamConn) Write(b []byte) (int, error) {
 		return done, s.opError("write", err)
 	}
 	if !s.wr.poll {
-		if err := s.blocking(&s.wr, func(c nativeCancellable) error { return s.native.flush(c) }); err != nil {
+		if err := s.blocking(&s.wr, func(c native.Cancellable) error { return s.native.Flush(c) }); err != nil {
 			return done, s.opError("write", err)
 		}
 	}
@@ -217,7 +215,7 @@ func (sc *StreamConn) CloseWrite() error {
 	if err := s.writeRest(); err != nil {
 		return s.opError("close", err)
 	}
-	if err := s.blocking(&s.wr, func(c nativeCancellable) error { return s.native.closeWrite(c) }); err != nil {
+	if err := s.blocking(&s.wr, func(c native.Cancellable) error { return s.native.CloseWrite(c) }); err != nil {
 		return s.opError("close", err)
 	}
 	return nil

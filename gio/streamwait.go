@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -16,41 +17,34 @@ type half struct {
 	poll     bool // never blocks in C
 	deadline deadline
 
-	id    uint64        // in streamWaits
-	ready chan struct{} // of capacity 1: the stream may be ready
+	id    uint64 // in native.Streams
+	ready readiness
 
 	rest    []byte // what TLS has taken and not yet sent
 	blocked bool   // the last transfer would have blocked
 
 	stuck atomic.Bool // a blocking call was cancelled
 
-	cancelMu sync.Mutex        // protects cancel
-	cancel   nativeCancellable // of the blocking call in progress
-}
-
-// streamWaits finds who waits by the id that a source carries. A source may
-// still be dispatched when nobody waits any more.
-var streamWaits struct {
-	next atomic.Uint64
-	byID sync.Map // uint64 -> chan struct{}
+	cancelMu sync.Mutex         // protects cancel
+	cancel   native.Cancellable // of the blocking call in progress
 }
 
 func (h *half) init() {
 	h.deadline.expire = h.interrupt
 	if h.poll {
-		h.ready = make(chan struct{}, 1)
-		h.id = streamWaits.next.Add(1)
-		streamWaits.byID.Store(h.id, h.ready)
+		h.ready = make(readiness, 1)
+		h.id = native.Streams.Add(h.ready)
 	}
 }
 
-// streamReady is called on the loop's thread.
-func streamReady(id uint64) {
-	if ch, ok := streamWaits.byID.Load(id); ok {
-		select {
-		case ch.(chan struct{}) <- struct{}{}:
-		default:
-		}
+// readiness is of capacity 1 and holds a token when a stream may be ready.
+type readiness chan struct{}
+
+// StreamReady is called on the loop's thread.
+func (r readiness) StreamReady() {
+	select {
+	case r <- struct{}{}:
+	default:
 	}
 }
 
@@ -58,8 +52,8 @@ func streamReady(id uint64) {
 func (h *half) interrupt() {
 	h.cancelMu.Lock()
 	defer h.cancelMu.Unlock()
-	if h.cancel.valid() {
-		h.cancel.cancel()
+	if h.cancel.Valid() {
+		h.cancel.Cancel()
 	}
 }
 
@@ -90,28 +84,28 @@ func (s *stream) startHandshake() (handshaking, error) {
 
 // transfer reads into b or writes some of it. The caller holds h.mu.
 func (s *stream) transfer(h *half, b []byte) (n int, err error) {
-	op := s.native.read
+	op := s.native.Read
 	if h.out {
-		op = s.native.write
+		op = s.native.Write
 	}
 	h.blocked = false
 	if !h.poll {
-		err = s.blocking(h, func(c nativeCancellable) error {
+		err = s.blocking(h, func(c native.Cancellable) error {
 			n, err = op(b, c)
 			return err
 		})
 		return n, err
 	}
 	for {
-		var watch nativeWatch
+		var watch native.Watch
 		err := s.use(func() (err error) {
-			n, err = op(b, nativeCancellable{})
-			if h.blocked = err == errWouldBlock; h.blocked {
-				watch = s.native.watch(h.out, s.loop, h.id)
+			n, err = op(b, native.Cancellable{})
+			if h.blocked = err == native.ErrWouldBlock; h.blocked {
+				watch = s.native.Watch(h.out, s.loop, h.id)
 			}
 			return err
 		})
-		if err != errWouldBlock {
+		if err != native.ErrWouldBlock {
 			return n, err
 		}
 		select {
@@ -123,8 +117,8 @@ func (s *stream) transfer(h *half, b []byte) (n int, err error) {
 		case <-s.loop.Done():
 			err = glibloop.ErrStopped
 		}
-		watch.end()
-		if err != errWouldBlock {
+		watch.End()
+		if err != native.ErrWouldBlock {
 			return 0, err
 		}
 		// A deadline in the past fails even when there is data.
@@ -145,9 +139,9 @@ func (s *stream) use(f func() error) error {
 }
 
 // blocking runs f until the deadline or Close cancels it.
-func (s *stream) blocking(h *half, f func(nativeCancellable) error) error {
+func (s *stream) blocking(h *half, f func(native.Cancellable) error) error {
 	for {
-		c := newCancellable()
+		c := native.NewCancellable()
 		h.cancelMu.Lock()
 		h.cancel = c
 		h.cancelMu.Unlock()
@@ -162,9 +156,9 @@ func (s *stream) blocking(h *half, f func(nativeCancellable) error) error {
 			h.stuck.Store(isCancelled(err))
 		}
 		h.cancelMu.Lock()
-		h.cancel = nativeCancellable{}
+		h.cancel = native.Cancellable{}
 		h.cancelMu.Unlock()
-		c.unref()
+		c.Unref()
 		if !isCancelled(err) {
 			return err
 		}
@@ -180,7 +174,7 @@ func (s *stream) blocking(h *half, f func(nativeCancellable) error) error {
 
 func isCancelled(err error) bool {
 	e, ok := err.(*Error)
-	return ok && e.Domain == ioDomain && e.Code == codeCancelled
+	return ok && e.Domain == native.IODomain && e.Code == native.CodeCancelled
 }
 
 // begin makes the stream unusable and wakes everybody; false when that was
@@ -205,9 +199,9 @@ func (s *stream) finish() {
 	for _, h := range []*half{&s.rd, &s.wr} {
 		h.deadline.set(zeroTime)
 		if h.id != 0 {
-			streamWaits.byID.Delete(h.id)
+			native.Streams.Remove(h.id)
 		}
 	}
 	closeStream(s.native, s.wr.stuck.Load())
-	s.native.free()
+	s.native.Free()
 }

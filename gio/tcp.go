@@ -4,6 +4,9 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // SetNoDelay switches TCP_NODELAY; it is on from the start, as in package net.
@@ -15,8 +18,8 @@ func (sc *SocketConnection) SetNoDelay(on bool) error {
 // SetKeepAlive switches TCP keep-alive probes (g_socket_set_keepalive); they
 // are off at first, as in GIO.
 func (sc *SocketConnection) SetKeepAlive(on bool) error {
-	return sc.use("set", func(n nativeConn) error {
-		n.setKeepAlive(on)
+	return sc.use("set", func(n native.Connection) error {
+		n.SetKeepAlive(on)
 		return nil
 	})
 }
@@ -43,9 +46,9 @@ func (sc *SocketConnection) SetLinger(sec int) error {
 }
 
 func (sc *SocketConnection) setOption(level, name, value int) error {
-	return sc.use("set", func(n nativeConn) error {
-		if err := n.setOption(level, name, value); err != nil {
-			return sc.c.errnoError("setsockopt", err.(syscall.Errno))
+	return sc.use("set", func(n native.Connection) error {
+		if errno := n.SetOption(level, name, value); errno != 0 {
+			return sc.c.errnoError("setsockopt", errno)
 		}
 		return nil
 	})
@@ -59,8 +62,8 @@ func (sc *SocketConnection) NoDelay() (bool, error) {
 
 // KeepAlive tells whether keep-alive probes are on (g_socket_get_keepalive).
 func (sc *SocketConnection) KeepAlive() (on bool, err error) {
-	err = sc.use("get", func(n nativeConn) error {
-		on = n.keepAlive()
+	err = sc.use("get", func(n native.Connection) error {
+		on = n.KeepAlive()
 		return nil
 	})
 	return on, err
@@ -68,9 +71,10 @@ func (sc *SocketConnection) KeepAlive() (on bool, err error) {
 
 // Linger returns what SetLinger set, less than 0 for the default.
 func (sc *SocketConnection) Linger() (sec int, err error) {
-	err = sc.use("get", func(n nativeConn) (err error) {
-		if sec, err = n.linger(); err != nil {
-			return sc.c.errnoError("getsockopt", err.(syscall.Errno))
+	err = sc.use("get", func(n native.Connection) error {
+		var errno syscall.Errno
+		if sec, errno = n.Linger(); errno != 0 {
+			return sc.c.errnoError("getsockopt", errno)
 		}
 		return nil
 	})
@@ -78,9 +82,10 @@ func (sc *SocketConnection) Linger() (sec int, err error) {
 }
 
 func (sc *SocketConnection) option(level, name int) (v int, err error) {
-	err = sc.use("get", func(n nativeConn) (err error) {
-		if v, err = n.option(level, name); err != nil {
-			return sc.c.errnoError("getsockopt", err.(syscall.Errno))
+	err = sc.use("get", func(n native.Connection) error {
+		var errno syscall.Errno
+		if v, errno = n.Option(level, name); errno != 0 {
+			return sc.c.errnoError("getsockopt", errno)
 		}
 		return nil
 	})
@@ -110,14 +115,14 @@ var gracefulTimeout = 10 * time.Second
 // don't wait. On a Unix connection, and with TLS, which has a goodbye of its
 // own, it is syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
-	return sc.use("set", func(n nativeConn) error {
-		if !n.isTCP() || sc.c.tls.Load() != nil {
-			return withMessage(syscall.EOPNOTSUPP, "graceful disconnect: not a plain TCP connection")
+	return sc.use("set", func(n native.Connection) error {
+		if !n.IsTCP() || sc.c.tls.Load() != nil {
+			return sys.WithMessage(syscall.EOPNOTSUPP, "graceful disconnect: not a plain TCP connection")
 		}
 		if on {
 			sc.c.graceful.Store(true)
 		}
-		n.setGraceful(on)
+		n.SetGraceful(on)
 		return nil
 	})
 }
@@ -126,8 +131,8 @@ func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
 // the GTcpConnection, set (g_tcp_connection_get_graceful_disconnect). It is
 // false on a Unix connection and after Close.
 func (sc *SocketConnection) GracefulDisconnect() (on bool) {
-	_ = sc.use("get", func(n nativeConn) error {
-		on = n.graceful()
+	_ = sc.use("get", func(n native.Connection) error {
+		on = n.Graceful()
 		return nil
 	})
 	return on
@@ -142,7 +147,7 @@ func (c *conn) drainIfGraceful() error {
 	c.saveLocalAddr()
 	c.life.RLock()
 	defer c.life.RUnlock()
-	if !c.native.graceful() {
+	if !c.native.Graceful() {
 		return nil
 	}
 	p, err := c.register()
@@ -160,8 +165,8 @@ func (c *conn) drainIfGraceful() error {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	c.tls.Load().goodbye()
-	if err := c.native.shutdown(false, true); err != nil {
-		return c.opError("close", c.errnoError("shutdown", err.(syscall.Errno)))
+	if errno := c.native.Shutdown(false, true); errno != 0 {
+		return c.opError("close", c.errnoError("shutdown", errno))
 	}
 	if err := p.file.SetDeadline(time.Now().Add(gracefulTimeout)); err != nil {
 		return c.opError("close", err)

@@ -1,5 +1,9 @@
 package gio
 
+import (
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
+
 import ()
 
 // ThreadedSocketService serves each client on a thread of GIO's pool; it wraps
@@ -20,7 +24,7 @@ func NewThreadedSocketService(maxThreads int, cfg *ServiceConfig) *ThreadedSocke
 	if maxThreads == 0 {
 		maxThreads = defaultMaxThreads
 	}
-	l := newService(kindThreaded, cfg, maxThreads, caller())
+	l := newService(native.KindThreaded, cfg, maxThreads, caller())
 	return &ThreadedSocketService{SocketService{SocketListener{l}}, maxThreads}
 }
 

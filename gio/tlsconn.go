@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // tlsConn is the TLS of a SocketConnection. It reads and writes in place of the
@@ -20,9 +22,9 @@ import (
 // connection's rmu and wmu ensure.
 type tlsConn struct {
 	hs     handshake
-	make   func(nativeConn) (nativeStream, error) // puts TLS on the socket
-	server bool                                   // the peer speaks first
-	native nativeStream                           // once hs was begun
+	make   func(native.Connection) (native.Stream, error) // puts TLS on the socket
+	server bool                                           // the peer speaks first
+	native native.Stream                                  // once hs was begun
 
 	closing    chan struct{} // closed by Close
 	rdl, wdl   deadline      // of the wait for the handshake
@@ -39,7 +41,7 @@ type tlsConn struct {
 	rest []byte // what TLS has taken and not yet sent; under wmu
 }
 
-func newTLSConn(limit time.Duration, mk func(nativeConn) (nativeStream, error)) *tlsConn {
+func newTLSConn(limit time.Duration, mk func(native.Connection) (native.Stream, error)) *tlsConn {
 	t := &tlsConn{make: mk, closing: make(chan struct{})}
 	t.hs.limit, t.hs.done = limit, make(chan struct{})
 	t.rd.try, t.wr.try = t.tryRead, t.tryWrite
@@ -109,15 +111,15 @@ func (t *tlsConn) read(c *conn, b []byte) (int, error) {
 
 // blockedErrno is what an idleWatch wants to know of the last try.
 func blockedErrno(err error) syscall.Errno {
-	if err == errWouldBlock {
+	if err == native.ErrWouldBlock {
 		return syscall.EAGAIN
 	}
 	return 0
 }
 
 func (t *tlsConn) tryRead(uintptr) bool {
-	t.rd.n, t.rd.err = t.native.read(t.rd.buf, nativeCancellable{})
-	return t.rd.err != errWouldBlock || t.rd.idle.waits(reading, false)
+	t.rd.n, t.rd.err = t.native.Read(t.rd.buf, native.Cancellable{})
+	return t.rd.err != native.ErrWouldBlock || t.rd.idle.waits(reading, false)
 }
 
 // write is conn.writeLocked.
@@ -137,7 +139,7 @@ func (t *tlsConn) write(c *conn, b []byte) (int, error) {
 	}
 	n, err := t.send(c, p, b)
 	if err != nil {
-		if left := b[n:]; errors.Is(err, os.ErrDeadlineExceeded) && t.wr.err == errWouldBlock {
+		if left := b[n:]; errors.Is(err, os.ErrDeadlineExceeded) && t.wr.err == native.ErrWouldBlock {
 			// TLS has made a record of this and will send that, whatever is
 			// written next: it counts as written.
 			t.rest = append([]byte(nil), left[:min(len(left), maxRecord)]...)
@@ -175,13 +177,13 @@ func (t *tlsConn) send(c *conn, p *polled, b []byte) (int, error) {
 func (t *tlsConn) tryWrite(uintptr) bool {
 	before := t.wr.n
 	for t.wr.n < len(t.wr.buf) {
-		n, err := t.native.write(t.wr.buf[t.wr.n:min(len(t.wr.buf), t.wr.n+maxRecord)], nativeCancellable{})
+		n, err := t.native.Write(t.wr.buf[t.wr.n:min(len(t.wr.buf), t.wr.n+maxRecord)], native.Cancellable{})
 		t.wr.n += n
 		if n > 0 {
 			t.wr.idle.moves(writing)
 		}
 		if t.wr.err = err; err != nil {
-			return err != errWouldBlock || t.wr.idle.waits(writing, t.wr.n > before)
+			return err != native.ErrWouldBlock || t.wr.idle.waits(writing, t.wr.n > before)
 		}
 	}
 	return true
@@ -196,13 +198,16 @@ func (sc *SocketConnection) shutdownTLS(t *tlsConn, rd, wr bool) error {
 		sc.c.wmu.Lock()
 		defer sc.c.wmu.Unlock()
 	}
-	return sc.use("shutdown", func(n nativeConn) error {
+	return sc.use("shutdown", func(n native.Connection) error {
 		if wr {
 			if err := t.closeWrite(sc.c); err != nil {
 				return err
 			}
 		}
-		return n.shutdown(rd, false)
+		if errno := n.Shutdown(rd, false); errno != 0 {
+			return errno
+		}
+		return nil
 	})
 }
 
@@ -218,18 +223,18 @@ func (t *tlsConn) closeWrite(c *conn) error {
 	}
 	if err == nil {
 		// GIO's call blocks: not before there is room.
-		err = p.raw.Write(func(uintptr) bool { return t.native.writable() })
+		err = p.raw.Write(func(uintptr) bool { return t.native.Writable() })
 	}
 	if err != nil {
 		return c.pollError(err)
 	}
-	return briefly(t.native.closeWrite)
+	return briefly(t.native.CloseWrite)
 }
 
 // goodbye is closeWrite for a graceful Close: if it takes no waiting.
 func (t *tlsConn) goodbye() {
-	if t != nil && t.hs.finished() && t.hs.err == nil && t.native.writable() {
-		_ = briefly(t.native.closeWrite)
+	if t != nil && t.hs.finished() && t.hs.err == nil && t.native.Writable() {
+		_ = briefly(t.native.CloseWrite)
 	}
 }
 
@@ -255,11 +260,11 @@ func (t *tlsConn) interrupt() {
 }
 
 // begun tells whether TLS was put on the socket.
-func (t *tlsConn) begun() bool { return t != nil && t.native.valid() }
+func (t *tlsConn) begun() bool { return t != nil && t.native.Valid() }
 
 // end closes TLS and then the connection below: when the handshake is over, if
 // it is in progress. The caller holds life for writing.
-func (t *tlsConn) end(below nativeConn) {
+func (t *tlsConn) end(below native.Connection) {
 	t.setDeadline(zeroTime, true, true)
 	if !t.hs.running() {
 		t.endNow(below)
@@ -271,12 +276,12 @@ func (t *tlsConn) end(below nativeConn) {
 	}()
 }
 
-func (t *tlsConn) endNow(below nativeConn) {
-	if t.native.valid() {
+func (t *tlsConn) endNow(below native.Connection) {
+	if t.native.Valid() {
 		closeStream(t.native, false)
-		t.native.free()
+		t.native.Free()
 	}
-	below.close()
+	below.Close()
 }
 
 // Handshake does the TLS handshake of a connection that speaks TLS by GIO, if it
@@ -287,7 +292,7 @@ func (t *tlsConn) endNow(below nativeConn) {
 // certificate was the reason. On a connection without TLS it does nothing.
 func (sc *SocketConnection) Handshake(ctx context.Context) error {
 	defer runtime.KeepAlive(sc)
-	return sc.use("handshake", func(nativeConn) error {
+	return sc.use("handshake", func(native.Connection) error {
 		t := sc.c.tls.Load()
 		if t == nil {
 			return nil
@@ -300,9 +305,9 @@ func (sc *SocketConnection) Handshake(ctx context.Context) error {
 func (sc *SocketConnection) TLS() (TLSState, bool) {
 	var state TLSState
 	ok := false
-	_ = sc.use("status", func(nativeConn) error {
+	_ = sc.use("status", func(native.Connection) error {
 		if t := sc.c.tls.Load(); t != nil && t.hs.finished() && t.hs.err == nil {
-			state, ok = t.native.facts(), true
+			state, ok = tlsState(t.native.TLSFacts()), true
 		}
 		return nil
 	})
@@ -332,7 +337,7 @@ func (sc *SocketConnection) startTLS(ctx context.Context, t *tlsConn) error {
 	defer c.rmu.Unlock()
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	return sc.use("handshake", func(nativeConn) error {
+	return sc.use("handshake", func(native.Connection) error {
 		if !c.tls.CompareAndSwap(nil, t) {
 			return errors.New("the connection speaks TLS already")
 		}

@@ -121,10 +121,12 @@ func (n Connection) SetGraceful(on bool) { C.gsv_set_graceful(n.conn, cbool(on))
 
 func (n Connection) Graceful() bool { return C.gsv_get_graceful(n.conn) != 0 }
 
-// Credentials are who a process at the other end of a Unix socket was, when it
-// connected or sent them.
+// Credentials identify the process at the other end of a Unix socket, as the
+// kernel recorded or checked them.
 type Credentials struct {
-	PID, UID, GID int
+	PID int
+	UID int
+	GID int
 }
 
 // Credentials asks the kernel for the peer's.

@@ -171,18 +171,24 @@ func zoneName(id uint32) string {
 
 // Local is the address of a socket's own end, as the kernel knows it; nil when the
 // descriptor is no socket.
-func Local(fd int) net.Addr { return ask(sys.Sockname, fd) }
+func Local(fd int) net.Addr {
+	var buf [Max]byte
+	n, err := sys.Sockname(fd, buf[:]) // no function value: buf would escape
+	return decodeUnless(err, buf[:], n)
+}
 
 // Peer is the address of the other end; nil when there is none.
-func Peer(fd int) net.Addr { return ask(sys.Peername, fd) }
-
-func ask(call func(int, []byte) (int, error), fd int) net.Addr {
+func Peer(fd int) net.Addr {
 	var buf [Max]byte
-	n, err := call(fd, buf[:])
+	n, err := sys.Peername(fd, buf[:])
+	return decodeUnless(err, buf[:], n)
+}
+
+func decodeUnless(err error, b []byte, n int) net.Addr {
 	if err != nil {
 		return nil
 	}
-	return Decode(buf[:min(n, len(buf))])
+	return Decode(b[:min(n, len(b))])
 }
 
 // Empty stands for the address of a peer that was gone before anybody could
