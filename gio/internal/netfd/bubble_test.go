@@ -58,17 +58,19 @@ func TestBubblesWakeAcross(t *testing.T) {
 		})
 		require.NoError(t, receive(t, got))
 		require.NoError(t, receive(t, queued))
-		woken := make(chan struct{})
+		woken, read := make(chan struct{}), make(chan struct{}, 1)
 		go func() {
 			defer close(woken)
 			waiting(t, "netfd.(*FD).Read", 1)
 			_, _ = a.Write([]byte("x"))
+			<-read
 			waiting(t, "netfd.(*FD).Read", 1)
 			b.Close()
 		}()
 		synctest.Test(t, func(t *testing.T) {
 			_, err := b.Read(make([]byte, 1))
 			require.NoError(t, err)
+			read <- struct{}{}
 			_, err = b.Read(make([]byte, 1))
 			require.Equal(t, net.ErrClosed, err)
 		})
