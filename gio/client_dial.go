@@ -4,11 +4,9 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
-	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -169,16 +167,6 @@ func (d *dial) DialEnded() { close(d.ended) }
 
 // newDialed makes the Go side of a connection and takes over its reference.
 func newDialed(n *native.Dialed) *SocketConnection {
-	c := &conn{native: n.Connection(), fd: int32(n.FD())}
-	c.shared.Store(true) // handlers of "event" have seen it
-	if c.remote = sockaddr.Decode(n.PeerBytes()); c.remote == nil {
-		c.remote = sockaddr.Empty(0) // the peer has gone already
-	}
-	if c.remote.Network() == "unix" {
-		c.family = syscall.AF_UNIX
-	} else {
-		c.family = syscall.AF_INET
-	}
-	c.count()
-	return &SocketConnection{c}
+	// Handlers of "event" have seen it. No address: the peer has gone already.
+	return newConnOf(n.Connection(), n.FD(), n.PeerBytes(), true)
 }

@@ -8,6 +8,7 @@ import (
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -123,7 +124,7 @@ const finishTime = 50 * time.Millisecond
 func (l *listener) end() {
 	l.waitServe()
 	l.closeLive() // what was on its way to Serve
-	l.closeParking()
+	l.poller.Close() // connections that live on wait at Go's poller
 	// GIO lets go within three iterations. Nobody may iterate the loop.
 	patience := finishTime
 	if l.ownLoop {
@@ -143,7 +144,7 @@ func (l *listener) end() {
 	l.handlers = make(map[SignalHandle]*handler)
 	l.mu.Unlock()
 	if debugLeaks {
-		a, f := counted()
+		a, f := netfd.Counted()
 		l.log.Info("gio: closed", "connections", a, "finalized", f, "forgotten", forgottenConns.Load())
 	}
 	close(l.done)

@@ -75,9 +75,8 @@ func (d *door) serve() {
 // give hands an accepted client over.
 func (d *door) give(in *native.Incoming) {
 	r, l := d.r, d.r.l
-	sc := newConn(l, in)
-	sc.c.lingers = d.lingers
-	if err := sc.c.begin(); err != nil {
+	sc, err := newDirectConn(l, in, d.lingers)
+	if err != nil {
 		_ = sc.Close()
 		return
 	}

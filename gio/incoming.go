@@ -122,7 +122,7 @@ func (l *listener) track(c *conn, handling bool) native.Reasons {
 	if handling {
 		l.live.handling++
 	}
-	if c.closed.Load() {
+	if c.closed() {
 		return 0 // its handler closed it at once
 	}
 	c.tracked = true

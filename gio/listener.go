@@ -14,6 +14,7 @@ import (
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
@@ -101,8 +102,7 @@ type listener struct {
 
 	runs sync.Map // *GSocketConnection -> *running, while "run" is emitted
 
-	lot     atomic.Pointer[parkingLot] // made when first needed
-	lotGone bool                       // under mu: Close has ended it
+	poller netfd.SharedPoller // where connections wait that have seldom waited
 
 	rushAsked atomic.Bool // so many clients have come that there should be a rush
 

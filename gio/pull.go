@@ -283,7 +283,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err // never a typed nil in the interface
 	}
-	sc.c.idle.Store(nil) // its user sets deadlines; nobody has seen sc before
+	sc.SetIdleTimeout(0) // its user sets deadlines; nobody has seen sc before
 	return sc, nil
 }
 

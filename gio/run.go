@@ -62,7 +62,7 @@ func (l *listener) Run(id uint64, ptr unsafe.Pointer) bool {
 		return false
 	}
 	r := v.(*running)
-	if r.sc == nil || (l.ending.Load() && r.sc.c.closed.Load()) {
+	if r.sc == nil || (l.ending.Load() && r.sc.c.closed()) {
 		return false // f was connected too late for this client; or Close came first
 	}
 	if !l.offer(incomingFunc(f), what, at, r.sc) {

@@ -116,7 +116,7 @@ func (sv *serving) attach() (*lane, <-chan struct{}, error) {
 		return nil
 	})
 	// Now, not when the first client waits: there may be no descriptor then.
-	sv.l.parking()
+	sv.l.poller.Start()
 	served := make(chan struct{})
 	if err != nil {
 		close(served)

@@ -110,7 +110,7 @@ func (c *copier) receive() error {
 	case err != nil:
 		return err
 	case errno != 0:
-		return errnoError("recv", errno)
+		return ErrnoError("recv", errno)
 	case n == 0:
 		return io.EOF
 	}

@@ -23,7 +23,7 @@ func (fd *FD) Drain(patience time.Duration) error {
 	}
 	fd.fdmu.awaitLast() // nobody comes after them: no lock is needed from here on
 	if errno := fd.objects.native.Shutdown(false, true); errno != 0 {
-		return errnoError("shutdown", errno)
+		return ErrnoError("shutdown", errno)
 	}
 	if err := p.file.SetDeadline(time.Now().Add(patience)); err != nil {
 		return bareError(err)
@@ -36,7 +36,7 @@ func (fd *FD) Drain(patience time.Duration) error {
 		case err != nil:
 			return bareError(err)
 		case o.errno != 0:
-			return errnoError("recv", o.errno)
+			return ErrnoError("recv", o.errno)
 		case o.n == 0:
 			return nil
 		}

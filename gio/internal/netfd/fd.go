@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/sys"
@@ -77,11 +78,14 @@ type Config struct {
 	Unix       bool              // an AF_UNIX socket
 	Lingers    bool              // SO_LINGER may be set: closing may take time
 	Shared     *SharedPoller     // may be nil
+
+	IdleTimeout time.Duration // as for SetIdleTimeout
 }
 
 // Init makes fd ready for use. It cannot fail: objects are made when needed.
 func (fd *FD) Init(c Config) {
 	fd.sysfd, fd.unix, fd.lingers, fd.shared = int32(c.FD), c.Unix, c.Lingers, c.Shared
+	fd.idle.limit.Store(int64(max(c.IdleTimeout, 0)))
 	fd.objects.init(c.Connection, c.Exposed || !sys.HasSocketCalls)
 }
 
@@ -138,7 +142,7 @@ func (fd *FD) ReadLocked(b []byte) (int, error) {
 	case err != nil:
 		return 0, err
 	case o.errno != 0:
-		return 0, errnoError("recv", o.errno)
+		return 0, ErrnoError("recv", o.errno)
 	case o.n == 0:
 		return 0, io.EOF
 	}
@@ -171,7 +175,7 @@ func (fd *FD) WriteLocked(b []byte) (int, error) {
 			return n, nil
 		}
 		if errno != 0 && errno != syscall.EAGAIN {
-			return n, errnoError("send", errno)
+			return n, ErrnoError("send", errno)
 		}
 		done = n
 	}
@@ -180,7 +184,7 @@ func (fd *FD) WriteLocked(b []byte) (int, error) {
 	err := fd.do(Writing)
 	o.buf = nil
 	if err == nil && o.errno != 0 {
-		err = errnoError("send", o.errno)
+		err = ErrnoError("send", o.errno)
 	}
 	return int(o.n), err
 }
@@ -245,9 +249,9 @@ func (fd *FD) sendsBrief() bool {
 	return fd.sends%8 != 0 || fd.poller.Load() == nil
 }
 
-// errnoError names the system call. EBADF with the descriptor open is GIO's
+// ErrnoError names the system call. EBADF with the descriptor open is GIO's
 // refusal: somebody else closed the GSocket.
-func errnoError(call string, errno syscall.Errno) error {
+func ErrnoError(call string, errno syscall.Errno) error {
 	if errno == syscall.EBADF {
 		return net.ErrClosed
 	}

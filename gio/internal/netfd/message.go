@@ -29,7 +29,7 @@ func (fd *FD) SendMessage(m native.Message) error {
 		return 1, 0
 	})
 	if err == nil && errno != 0 {
-		err = errnoError("sendmsg", errno)
+		err = ErrnoError("sendmsg", errno)
 	}
 	return err
 }
@@ -73,7 +73,7 @@ func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
 		defer n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0)
 	}
 	if errno != 0 {
-		return r, errnoError("SO_PASSCRED", errno)
+		return r, ErrnoError("SO_PASSCRED", errno)
 	}
 	return fd.receive(native.WantCredentials)
 }
@@ -95,7 +95,7 @@ func (fd *FD) receive(want int) (r native.Received, err error) {
 	case err != nil:
 		return r, err
 	case errno != 0:
-		return r, errnoError("recvmsg", errno)
+		return r, ErrnoError("recvmsg", errno)
 	case got == 0:
 		return r, io.EOF
 	}
