@@ -38,10 +38,10 @@ var (
 // conn is the state behind a SocketConnection, apart from it so that the table
 // of a service doesn't keep a forgotten one alive.
 type conn struct {
-	fd   netfd.FD
-	tls  atomic.Pointer[giostream.TLS] // nil: plain
-	addr connAddrs
-	gtk  connWrappers
+	fd       netfd.FD
+	tls      atomic.Pointer[giostream.TLS] // nil: plain
+	addrs    connAddrs
+	wrappers connWrappers
 
 	source   any // immutable
 	detached atomic.Bool
@@ -70,7 +70,7 @@ func newConn(l *listener, in *native.Incoming) *SocketConnection {
 // may be set.
 func newDirectConn(l *listener, in *native.Incoming, lingers bool) (*SocketConnection, error) {
 	sc := makeConn(l, in, lingers)
-	if sc.c.addr.family != syscall.AF_UNIX && sc.c.tls.Load() == nil {
+	if sc.c.addrs.family != syscall.AF_UNIX && sc.c.tls.Load() == nil {
 		return sc, nil
 	}
 	_, err := sc.c.fd.Objects()
@@ -79,7 +79,7 @@ func newDirectConn(l *listener, in *native.Incoming, lingers bool) (*SocketConne
 
 func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection {
 	c := &conn{owner: l, source: sourceValue(in)}
-	c.addr.listen = l.addrOf(in.Listening())
+	c.addrs.listen = l.addrOf(in.Listening())
 	fd := in.FD()
 	b, known := in.PeerBytes()
 	if !known { // a named Unix socket
@@ -87,10 +87,10 @@ func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection 
 		n, _ := sys.Peername(fd, buf[:])
 		b = buf[:n]
 	}
-	c.addr.setPeer(fd, b)
+	c.addrs.setPeer(fd, b)
 	c.fd.Init(netfd.Config{
 		FD: fd, Connection: in.Connection(), Exposed: l.foreign.Load(),
-		Unix: c.addr.family == syscall.AF_UNIX, Lingers: lingers,
+		Unix: c.addrs.family == syscall.AF_UNIX, Lingers: lingers,
 		IdleTimeout: l.cfg.IdleTimeout, Shared: &l.poller,
 	})
 	if l.tls != nil {
@@ -108,8 +108,8 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 		n, _ := sys.Peername(fd, buf[:])
 		peer = buf[:n]
 	}
-	c.addr.setPeer(fd, peer)
-	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addr.family == syscall.AF_UNIX})
+	c.addrs.setPeer(fd, peer)
+	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
 	return &SocketConnection{c}
 }
 
@@ -117,7 +117,7 @@ func (c *conn) closed() bool { return c.fd.Closed() }
 
 // watchForgotten closes the connection should its last user lose it.
 func (sc *SocketConnection) watchForgotten() {
-	w := &sc.c.gtk
+	w := &sc.c.wrappers
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !sc.c.closed() {
@@ -182,9 +182,9 @@ func (sc *SocketConnection) Close() error {
 	c.tls.Load().Interrupt()
 	err := c.drainIfGraceful()
 	c.finish(true)
-	c.gtk.mu.Lock()
-	defer c.gtk.mu.Unlock()
-	c.gtk.cleanup.Stop()
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	c.wrappers.cleanup.Stop()
 	runtime.KeepAlive(sc)
 	return err
 }
@@ -205,7 +205,7 @@ func (c *conn) finish(closeStream bool) {
 	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
-	c.addr.keepLocal(&c.fd)
+	c.addrs.keepLocal(&c.fd)
 	t := c.tls.Load()
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
@@ -288,6 +288,6 @@ func (c *conn) opError(op string, err error) error {
 	if _, ok := err.(*net.OpError); ok {
 		return err
 	}
-	remote := c.addr.remoteAddr()
+	remote := c.addrs.remoteAddr()
 	return &net.OpError{Op: op, Net: sockaddr.Network(remote), Source: c.localAddr(), Addr: remote, Err: err}
 }

@@ -56,7 +56,7 @@ func (sc *SocketConnection) LocalAddr() net.Addr {
 }
 
 func (c *conn) localAddr() net.Addr {
-	a := &c.addr
+	a := &c.addrs
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.local == nil {
@@ -93,7 +93,7 @@ func (a *connAddrs) keepLocal(fd *netfd.FD) {
 // RemoteAddr is a *net.TCPAddr or *net.UnixAddr, also after Close, and never
 // nil: a peer that was gone before it was accepted has the zero address
 // (g_socket_connection_get_remote_address).
-func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.addr.remoteAddr() }
+func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.addrs.remoteAddr() }
 
 func (a *connAddrs) remoteAddr() net.Addr {
 	a.mu.Lock()

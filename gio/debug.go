@@ -41,7 +41,7 @@ func forgotten(c *conn) {
 	}
 	forgottenConns.Add(1)
 	if debugLeaks {
-		attrs := []any{"remote", c.addr.remoteAddr().String(), "local", c.localAddr().String()}
+		attrs := []any{"remote", c.addrs.remoteAddr().String(), "local", c.localAddr().String()}
 		log := slog.Default()
 		if c.owner != nil {
 			log = c.owner.log

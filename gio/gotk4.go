@@ -76,12 +76,12 @@ func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 		return nil
 	}
 	defer release()
-	c.gtk.mu.Lock()
-	defer c.gtk.mu.Unlock()
-	if c.gtk.connection == nil {
-		c.gtk.connection = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	if c.wrappers.connection == nil {
+		c.wrappers.connection = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
 	}
-	return c.gtk.connection
+	return c.wrappers.connection
 }
 
 // connWrappers are what Go's runtime and gotk4 know a connection by.

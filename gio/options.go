@@ -143,7 +143,7 @@ func (c *conn) drainIfGraceful() error {
 	if !c.graceful.Load() || c.tls.Load() != nil {
 		return nil
 	}
-	c.addr.keepLocal(&c.fd)
+	c.addrs.keepLocal(&c.fd)
 	if err := c.fd.Drain(gracefulTimeout); err != nil {
 		return c.opError("close", err)
 	}

@@ -87,15 +87,15 @@ func (s *Socket) Gotk4() *gotkgio.Socket {
 		return nil
 	}
 	defer release()
-	c.gtk.mu.Lock()
-	defer c.gtk.mu.Unlock()
-	if c.gtk.socket == nil {
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	if c.wrappers.socket == nil {
 		o := native.Wrap(n.SocketPointer())
-		c.gtk.socket = &gotkgio.Socket{
+		c.wrappers.socket = &gotkgio.Socket{
 			Object:        o,
 			DatagramBased: gotkgio.DatagramBased{Object: o},
 			Initable:      gotkgio.Initable{Object: o},
 		}
 	}
-	return c.gtk.socket
+	return c.wrappers.socket
 }

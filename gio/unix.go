@@ -30,7 +30,7 @@ func (sc *SocketConnection) PeerCredentials() (*Credentials, error) {
 
 func (sc *SocketConnection) peerCredentials(op string) (cred *Credentials, err error) {
 	err = sc.use(op, func(n native.Connection) error {
-		if sc.c.addr.family != syscall.AF_UNIX {
+		if sc.c.addrs.family != syscall.AF_UNIX {
 			return errNotUnix // the kernel would answer with nobody
 		}
 		got, err := n.Credentials()
@@ -103,7 +103,7 @@ func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
 	case err != nil:
 		return nil, c.opError(op, err)
 	case r.FD >= 0:
-		return os.NewFile(uintptr(r.FD), "received from "+c.addr.remoteAddr().String()), nil
+		return os.NewFile(uintptr(r.FD), "received from "+c.addrs.remoteAddr().String()), nil
 	case r.FDs > 1:
 		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.FDs))
 	case r.Lost:
@@ -163,7 +163,7 @@ func (c *conn) needUnix() error {
 	if c.tls.Load() != nil {
 		return sys.WithMessage(syscall.EOPNOTSUPP, "a TLS connection carries no files or credentials")
 	}
-	if c.addr.family == syscall.AF_UNIX {
+	if c.addrs.family == syscall.AF_UNIX {
 		return nil
 	}
 	return errNotUnix

@@ -84,6 +84,17 @@ func TestBubblesWakeAcross(t *testing.T) {
 	})
 }
 
+// A pipe that is kept is closed by a timer, which a bubble would take with it.
+func TestBubblesKeepNoPipes(t *testing.T) {
+	DropPipes()
+	synctest.Test(t, func(t *testing.T) {
+		p, err := pipes.get()
+		require.NoError(t, err)
+		pipes.put(p)
+	})
+	require.Zero(t, DropPipes())
+}
+
 // One that was made, and waited, inside is used outside later.
 func TestBubblesLeaveNothingBehind(t *testing.T) {
 	for name, pair := range kinds {

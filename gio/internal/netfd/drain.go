@@ -14,8 +14,8 @@ func (fd *FD) Drain(patience time.Duration) error {
 	if err != nil {
 		return err
 	}
-	fd.idle.limit.Store(0)
 	fd.mu.Lock()
+	fd.idle.limit.Store(0)
 	err = p.file.SetDeadline(time.Unix(1, 0)) // wakes who waits in Read or Write
 	fd.mu.Unlock()
 	if err != nil {

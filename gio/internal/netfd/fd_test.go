@@ -245,6 +245,27 @@ func TestExposingWhileBytesMove(t *testing.T) {
 	require.Equal(t, begun, ended)
 }
 
+// Others can't have what is not there: bytes move without GIO until it is.
+func TestExposedNeedsObjects(t *testing.T) {
+	fds := tcp(t)
+	a, b := open(t, Config{FD: fds[0], Exposed: true}), open(t, Config{FD: fds[1]})
+	require.False(t, a.Exposed())
+	require.False(t, a.HasObjects())
+	say(t, a, b, "hello")
+	say(t, b, a, "hello")
+	n, err := a.Objects()
+	require.NoError(t, err)
+	require.True(t, n.Valid())
+	require.False(t, a.Exposed(), "they are ours alone")
+	_, err = a.Expose()
+	require.NoError(t, err)
+	require.True(t, a.Exposed())
+	_, err = a.Objects()
+	require.NoError(t, err)
+	require.True(t, a.Exposed(), "for good")
+	say(t, b, a, "hello")
+}
+
 // GIO closed the GSocket: its number may be something else's by now.
 func TestNothingGoesToADescriptorThatGIOClosed(t *testing.T) {
 	fds := tcp(t)
