@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -57,7 +58,7 @@ type listener struct {
 	conns    connTable
 	mode     acceptMode
 	workers  workerTable
-	poller   pollerSlot
+	poller   netfd.SharedPoller // where connections wait that have seldom waited
 	wrappers gotk4Wrappers
 	life     lifecycle
 

@@ -127,7 +127,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err // never a typed nil in the interface
 	}
-	sc.c.dropIdleTimeout() // its user sets deadlines; nobody has seen sc before
+	sc.SetIdleTimeout(0) // its user sets deadlines; nobody has seen sc before
 	return sc, nil
 }
 

@@ -57,7 +57,7 @@ func (l *listener) offerNow() {
 func (l *listener) offerOne(c pendingClient) bool {
 	n, err := c.sc.c.forEmission(l.exposed.Load())
 	if err != nil {
-		return c.sc.c.closed.Load()
+		return c.sc.c.closed()
 	}
 	l.finishEmission()
 	l.emission = emission{conn: c.sc, of: n.Pointer()}

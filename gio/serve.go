@@ -62,7 +62,7 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 		sv.cancel(err)
 		return l.queueError(err)
 	}
-	l.sharedPoller() // now, not when the first client waits: there may be no descriptor then
+	l.poller.Start() // now, not when the first client waits: there may be no descriptor then
 	for _, c := range pending {
 		l.conns.handles()
 		sv.start(c.sc)
