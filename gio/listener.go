@@ -37,7 +37,7 @@ type SocketListener struct {
 // listener is the state of a SocketListener, SocketService or
 // ThreadedSocketService, in parts. Each part has one mutex at most, and none is
 // held while user code or C runs, or while something is waited for. Where two are
-// held, it is in this order: directAccept, queue, server; the others are the last.
+// held, it is in this order: directAccept, server, conns; the others stand alone.
 type listener struct {
 	// Immutable.
 	kind    int
