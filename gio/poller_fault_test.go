@@ -73,8 +73,8 @@ func TestServeTellsThatItCannot(t *testing.T) {
 	}
 }
 
-// Without a parking lot connections wait at Go's poller.
-func TestWithoutAParkingLotClientsAreServed(t *testing.T) {
+// Without a shared poller connections wait at Go's poller.
+func TestWithoutASharedPollerClientsAreServed(t *testing.T) {
 	child, _ := inChild(t)
 	if !child {
 		return

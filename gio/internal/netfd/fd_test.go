@@ -210,6 +210,35 @@ func TestSharedPollersEndMovesThoseWhoWait(t *testing.T) {
 	require.Nil(t, p.started.Load())
 }
 
+// The idle limit of a Read must not end what others wait for.
+func TestRawConnHasTheUsersDeadlineAlone(t *testing.T) {
+	eachKind(t, func(t *testing.T, a, b *FD) {
+		raw, err := a.RawConn()
+		require.NoError(t, err)
+		a.SetIdleTimeout(soon)
+		requireIdle(t, receive(t, reading(a)))
+		got := reading(a)
+		waiting(t, "netfd.(*FD).Read", 1)
+		_, err = b.Write([]byte("x"))
+		require.NoError(t, err)
+		require.NoError(t, receive(t, got))
+		var come atomic.Bool
+		ready := start(func() error { return raw.Read(func(uintptr) bool { return come.Load() }) })
+		require.Eventually(t, func() bool { return a.poller.Load().idleAt[Reading].Load() == 0 }, patience, time.Millisecond)
+		require.Empty(t, ready)
+		come.Store(true)
+		_, err = b.Write([]byte("x"))
+		require.NoError(t, err)
+		require.NoError(t, receive(t, ready))
+		require.NoError(t, a.SetDeadline(past, true, true))
+		require.Equal(t, os.ErrDeadlineExceeded, raw.Read(func(uintptr) bool { return true }))
+		require.Equal(t, os.ErrDeadlineExceeded, raw.Write(func(uintptr) bool { return true }))
+		a.Close()
+		require.Equal(t, net.ErrClosed, raw.Read(func(uintptr) bool { return true }))
+		require.Equal(t, net.ErrClosed, raw.Control(func(uintptr) {}))
+	})
+}
+
 // Objects are made once, whoever asks, and bytes move meanwhile.
 func TestExposingWhileBytesMove(t *testing.T) {
 	CountConnections.Store(true)
