@@ -65,8 +65,7 @@ func NewTLS(fd *netfd.FD, limit time.Duration, server bool, start StartTLS) *TLS
 }
 
 // Handshake waits for the handshake, which goes on when ctx ends, or there is
-// nobody to wait any more. The caller holds a reference to the descriptor. ctx may
-// be nil.
+// nobody to wait any more. The caller holds a reference to the descriptor.
 func (t *TLS) Handshake(ctx context.Context) error { return t.ready(ctx, nil) }
 
 // ready waits for the handshake. The caller holds a reference to the descriptor.
@@ -112,7 +111,7 @@ func hasArrived(fd uintptr) bool {
 
 // Read reads what was decrypted. The caller holds Reading's lock.
 func (t *TLS) Read(b []byte) (int, error) {
-	if err := t.ready(nil, &t.rdl); err != nil {
+	if err := t.ready(context.Background(), &t.rdl); err != nil {
 		return 0, err
 	}
 	if len(b) == 0 {
@@ -160,7 +159,7 @@ func (t *TLS) Write(b []byte) (int, error) {
 // readyToWrite waits for the handshake and completes what a Write before this one
 // left to TLS.
 func (t *TLS) readyToWrite() error {
-	err := t.ready(nil, &t.wdl)
+	err := t.ready(context.Background(), &t.wdl)
 	if err == nil && len(t.rest) > 0 {
 		var n int
 		n, err = t.send(t.rest)

@@ -146,6 +146,12 @@ func TestCloseHammer(t *testing.T) {
 	}
 }
 
+// result is a Read's or Write's.
+type result struct {
+	n   int
+	err error
+}
+
 func TestDeadlines(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		require.NoError(t, a.SetDeadline(time.Time{}, true, true), "there was none")
@@ -166,11 +172,12 @@ func TestDeadlines(t *testing.T) {
 		require.NoError(t, a.SetDeadline(time.Time{}, true, true))
 		_, err = a.Read(make([]byte, 1))
 		require.NoError(t, err)
-		much := make([]byte, 64<<20)
-		require.NoError(t, a.SetDeadline(time.Now().Add(5*time.Millisecond), false, true))
-		n, err = a.Write(much)
-		require.Equal(t, os.ErrDeadlineExceeded, err)
-		require.Positive(t, n)
+		wrote := start(func() (r result) { r.n, r.err = a.Write(make([]byte, 64<<20)); return r })
+		waiting(t, "netfd.(*FD).Write", 1)
+		require.NoError(t, a.SetDeadline(time.Now().Add(time.Millisecond), false, true))
+		r := receive(t, wrote)
+		require.Equal(t, os.ErrDeadlineExceeded, r.err)
+		require.Positive(t, r.n)
 	})
 }
 
