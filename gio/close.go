@@ -123,7 +123,7 @@ const finishTime = 50 * time.Millisecond
 // end is the last part of Close, which waits for the loop and for Serve.
 func (l *listener) end() {
 	l.waitServe()
-	l.closeLive() // what was on its way to Serve
+	l.closeLive()    // what was on its way to Serve
 	l.poller.Close() // connections that live on wait at Go's poller
 	// GIO lets go within three iterations. Nobody may iterate the loop.
 	patience := finishTime

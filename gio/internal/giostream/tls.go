@@ -64,9 +64,14 @@ func NewTLS(fd *netfd.FD, limit time.Duration, server bool, start StartTLS) *TLS
 	return t
 }
 
-// Handshake waits for the handshake, which goes on when ctx ends, or there is
-// nobody to wait any more. The caller holds a reference to the descriptor.
-func (t *TLS) Handshake(ctx context.Context) error { return t.ready(ctx, nil) }
+// Handshake waits for the handshake, and begins it if nobody has. It goes on when
+// ctx, which may be nil, ends first. The caller holds a reference to the descriptor.
+func (t *TLS) Handshake(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return t.ready(ctx, nil)
+}
 
 // ready waits for the handshake. The caller holds a reference to the descriptor.
 func (t *TLS) ready(ctx context.Context, d *deadline) error {
