@@ -353,15 +353,29 @@ func TestSetIdleTimeoutReachesWhatWaitsAlready(t *testing.T) {
 
 // The limit may pass before the connection has a place where it could be woken.
 func TestIdleTimeoutOfAnInstant(t *testing.T) {
-	svc, addr := newService(t, &gio.ServiceConfig{IdleTimeout: time.Microsecond})
-	errc := make(chan error, 1)
+	svc, addr := newService(t, &gio.ServiceConfig{IdleTimeout: 5 * time.Microsecond})
+	const total, atOnce = 500, 100
+	errc := make(chan error, total)
 	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
 		_, err := c.Read(make([]byte, 1))
 		errc <- err
 	})
-	for range 200 {
-		peer := dial(t, addr)
+	clients := make(chan struct{}, atOnce)
+	for range total {
+		clients <- struct{}{}
+		go func() {
+			defer func() { <-clients }()
+			c, err := net.Dial("tcp", addr.String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			_, _ = c.Read(make([]byte, 1))
+		}()
+	}
+	for range total {
 		requireIdle(t, receive(t, errc))
-		require.NoError(t, peer.Close())
 	}
 }

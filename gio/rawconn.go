@@ -37,7 +37,7 @@ func (r *rawConn) Write(f func(fd uintptr) bool) error {
 
 func (r *rawConn) result(op string, err error) error {
 	if err != nil {
-		err = r.sc.c.opError(op, r.sc.c.fd.PollError(err))
+		err = r.sc.c.opError(op, err)
 	}
 	runtime.KeepAlive(r.sc)
 	return err

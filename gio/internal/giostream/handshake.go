@@ -51,7 +51,7 @@ type handshaking struct {
 	listen, wake func()
 }
 
-// wait starts the handshake, once, and waits for its end. ctx may be nil.
+// wait starts the handshake, once, and waits for its end.
 func (h *handshake) wait(ctx context.Context, start starter, deadline, closing <-chan struct{}) error {
 	select {
 	case <-h.done: // nearly always
@@ -59,10 +59,6 @@ func (h *handshake) wait(ctx context.Context, start starter, deadline, closing <
 	default:
 	}
 	h.begin(start)
-	var cancelled <-chan struct{}
-	if ctx != nil {
-		cancelled = ctx.Done()
-	}
 	select {
 	case <-h.done:
 		return h.err
@@ -70,7 +66,7 @@ func (h *handshake) wait(ctx context.Context, start starter, deadline, closing <
 		return os.ErrDeadlineExceeded
 	case <-closing:
 		return net.ErrClosed
-	case <-cancelled:
+	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }

@@ -1,6 +1,7 @@
 package giostream
 
 import (
+	"context"
 	"net"
 	"os"
 	"sync"
@@ -69,7 +70,7 @@ func (s *Stream) ready(h *half) error {
 	if s.tls == nil {
 		return nil
 	}
-	return s.tls.wait(nil, s.startHandshake, h.deadline.done(), s.closing)
+	return s.tls.wait(context.Background(), s.startHandshake, h.deadline.done(), s.closing)
 }
 
 // startHandshake has the handshake hold life until it is over.

@@ -64,10 +64,14 @@ func NewTLS(fd *netfd.FD, limit time.Duration, server bool, start StartTLS) *TLS
 	return t
 }
 
-// Handshake waits for the handshake, which goes on when ctx ends, or there is
-// nobody to wait any more. The caller holds a reference to the descriptor. ctx may
-// be nil.
-func (t *TLS) Handshake(ctx context.Context) error { return t.ready(ctx, nil) }
+// Handshake waits for the handshake, and begins it if nobody has. It goes on when
+// ctx, which may be nil, ends first. The caller holds a reference to the descriptor.
+func (t *TLS) Handshake(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return t.ready(ctx, nil)
+}
 
 // ready waits for the handshake. The caller holds a reference to the descriptor.
 func (t *TLS) ready(ctx context.Context, d *deadline) error {
@@ -112,7 +116,7 @@ func hasArrived(fd uintptr) bool {
 
 // Read reads what was decrypted. The caller holds Reading's lock.
 func (t *TLS) Read(b []byte) (int, error) {
-	if err := t.ready(nil, &t.rdl); err != nil {
+	if err := t.ready(context.Background(), &t.rdl); err != nil {
 		return 0, err
 	}
 	if len(b) == 0 {
@@ -160,7 +164,7 @@ func (t *TLS) Write(b []byte) (int, error) {
 // readyToWrite waits for the handshake and completes what a Write before this one
 // left to TLS.
 func (t *TLS) readyToWrite() error {
-	err := t.ready(nil, &t.wdl)
+	err := t.ready(context.Background(), &t.wdl)
 	if err == nil && len(t.rest) > 0 {
 		var n int
 		n, err = t.send(t.rest)

@@ -198,13 +198,18 @@ func TestSendFile(t *testing.T) {
 func TestSendFileEndsByDeadlineIdleLimitAndClose(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, _ *FD) {
 		f, _ := randomFile(t, 32<<20)
-		require.NoError(t, a.SetDeadline(time.Now().Add(50*time.Millisecond), false, true))
-		n, _, err := a.SendFile(f, -1)
-		require.Equal(t, os.ErrDeadlineExceeded, err)
-		require.Positive(t, n)
+		sent := start(func() (r result) {
+			n, _, err := a.SendFile(f, -1)
+			return result{int(n), err}
+		})
+		waiting(t, "netfd.(*FD).SendFile", 1)
+		require.NoError(t, a.SetDeadline(time.Now().Add(time.Millisecond), false, true))
+		r := receive(t, sent)
+		require.Equal(t, os.ErrDeadlineExceeded, r.err)
+		require.Positive(t, r.n)
 		require.NoError(t, a.SetDeadline(time.Time{}, false, true))
 		a.SetIdleTimeout(soon)
-		_, _, err = a.SendFile(f, -1)
+		_, _, err := a.SendFile(f, -1)
 		requireIdle(t, err)
 		a.SetIdleTimeout(0)
 		ended := start(func() error { _, _, err := a.SendFile(f, -1); return err })

@@ -44,7 +44,7 @@ type FD struct {
 	shared  *SharedPoller          // where Read waits at first; nil: nowhere. Immutable
 	idle    idleLimit
 
-	// mu protects what follows and poller's deadlines. SharedPoller.mu is locked
+	// mu protects what follows and poller's deadlines. sharedEpoll.mu is locked
 	// under it, nothing else; no user code runs under it.
 	mu      sync.Mutex
 	evicted bool    // nobody registers any more

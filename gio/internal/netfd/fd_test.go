@@ -146,6 +146,12 @@ func TestCloseHammer(t *testing.T) {
 	}
 }
 
+// result is a Read's or Write's.
+type result struct {
+	n   int
+	err error
+}
+
 func TestDeadlines(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		require.NoError(t, a.SetDeadline(time.Time{}, true, true), "there was none")
@@ -166,11 +172,12 @@ func TestDeadlines(t *testing.T) {
 		require.NoError(t, a.SetDeadline(time.Time{}, true, true))
 		_, err = a.Read(make([]byte, 1))
 		require.NoError(t, err)
-		much := make([]byte, 64<<20)
-		require.NoError(t, a.SetDeadline(time.Now().Add(5*time.Millisecond), false, true))
-		n, err = a.Write(much)
-		require.Equal(t, os.ErrDeadlineExceeded, err)
-		require.Positive(t, n)
+		wrote := start(func() (r result) { r.n, r.err = a.Write(make([]byte, 64<<20)); return r })
+		waiting(t, "netfd.(*FD).Write", 1)
+		require.NoError(t, a.SetDeadline(time.Now().Add(time.Millisecond), false, true))
+		r := receive(t, wrote)
+		require.Equal(t, os.ErrDeadlineExceeded, r.err)
+		require.Positive(t, r.n)
 	})
 }
 
@@ -208,6 +215,35 @@ func TestSharedPollersEndMovesThoseWhoWait(t *testing.T) {
 	require.NoError(t, receive(t, got))
 	p.Start() // nothing starts after the end
 	require.Nil(t, p.started.Load())
+}
+
+// The idle limit of a Read must not end what others wait for.
+func TestRawConnHasTheUsersDeadlineAlone(t *testing.T) {
+	eachKind(t, func(t *testing.T, a, b *FD) {
+		raw, err := a.RawConn()
+		require.NoError(t, err)
+		a.SetIdleTimeout(soon)
+		requireIdle(t, receive(t, reading(a)))
+		got := reading(a)
+		waiting(t, "netfd.(*FD).Read", 1)
+		_, err = b.Write([]byte("x"))
+		require.NoError(t, err)
+		require.NoError(t, receive(t, got))
+		var come atomic.Bool
+		ready := start(func() error { return raw.Read(func(uintptr) bool { return come.Load() }) })
+		require.Eventually(t, func() bool { return a.poller.Load().idleAt[Reading].Load() == 0 }, patience, time.Millisecond)
+		require.Empty(t, ready)
+		come.Store(true)
+		_, err = b.Write([]byte("x"))
+		require.NoError(t, err)
+		require.NoError(t, receive(t, ready))
+		require.NoError(t, a.SetDeadline(past, true, true))
+		require.Equal(t, os.ErrDeadlineExceeded, raw.Read(func(uintptr) bool { return true }))
+		require.Equal(t, os.ErrDeadlineExceeded, raw.Write(func(uintptr) bool { return true }))
+		a.Close()
+		require.Equal(t, net.ErrClosed, raw.Read(func(uintptr) bool { return true }))
+		require.Equal(t, net.ErrClosed, raw.Control(func(uintptr) {}))
+	})
 }
 
 // Objects are made once, whoever asks, and bytes move meanwhile.

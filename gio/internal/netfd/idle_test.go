@@ -95,6 +95,19 @@ func TestIdleLimitThatIsTiny(t *testing.T) {
 	}
 }
 
+// The limit has passed when the descriptor gets its place in the shared poller.
+func TestIdleLimitThatHasPassedWakesInTheSharedPoller(t *testing.T) {
+	var p SharedPoller
+	defer p.Close()
+	fds := tcp(t)
+	a := open(t, Config{FD: fds[0], Shared: &p, IdleTimeout: time.Hour})
+	open(t, Config{FD: fds[1]})
+	a.beginWait(Reading, false)
+	a.Age(2 * time.Hour)
+	require.True(t, receive(t, start(a.park)))
+	require.True(t, a.idle.passed(Reading))
+}
+
 func TestIdleLimitReachesWhatWaitsAlready(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		for range 2 * maxParks {

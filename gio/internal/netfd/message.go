@@ -70,7 +70,7 @@ func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
 	was, errno := n.Option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
 	if errno == 0 && was == 0 {
 		errno = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
-		defer n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0)
+		defer func() { _ = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
 	}
 	if errno != 0 {
 		return r, ErrnoError("SO_PASSCRED", errno)

@@ -175,14 +175,6 @@ func (fd *FD) waitError(p *poller, dir Direction, err error) error {
 	return nil
 }
 
-// PollError translates what a RawConn of this descriptor says.
-func (fd *FD) PollError(err error) error {
-	if fd.Closed() {
-		return net.ErrClosed
-	}
-	return bareError(err)
-}
-
 // bareError is the reason inside an error of an os.File.
 func bareError(err error) error {
 	if pe, ok := err.(*os.PathError); ok {
@@ -219,7 +211,7 @@ func (fd *FD) SetDeadline(t time.Time, rd, wr bool) error {
 		if set {
 			p.deadline[dir] = t
 			if err := fd.apply(p, Direction(dir)); err != nil {
-				return fd.PollError(err)
+				return bareError(err)
 			}
 		}
 	}
@@ -242,23 +234,14 @@ func (fd *FD) apply(p *poller, dir Direction) error {
 			t, idleAt = until, at
 		}
 	}
+	return p.setDeadline(dir, t, idleAt)
+}
+
+// setDeadline sets the file's deadline. The caller holds FD.mu.
+func (p *poller) setDeadline(dir Direction, t time.Time, idleAt int64) error {
 	p.idleAt[dir].Store(idleAt)
 	if dir == Reading {
 		return p.file.SetReadDeadline(t)
 	}
 	return p.file.SetWriteDeadline(t)
-}
-
-// RawConn is for system calls of others. Its descriptor is the duplicate: options
-// and data are the socket's, closing is not.
-func (fd *FD) RawConn() (syscall.RawConn, error) {
-	if !fd.fdmu.incref() {
-		return nil, net.ErrClosed
-	}
-	defer fd.fdmu.decref()
-	p, err := fd.register()
-	if err != nil {
-		return nil, err
-	}
-	return p.raw, nil
 }
