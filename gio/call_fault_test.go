@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -85,7 +84,7 @@ func failEachOf(t *testing.T, f *faults, c call, network, address string) {
 		if err != nil {
 			told++
 			var op *net.OpError
-			require.True(t, errors.As(err, &op), "%T: %v", err, err)
+			require.ErrorAs(t, err, &op)
 			require.ErrorIs(t, err, errno)
 		}
 		require.LessOrEqual(t, refused, 1)

@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"os/exec"
@@ -89,7 +88,7 @@ func TestGoexitInAHandlerEndsTheProgramWithItsName(t *testing.T) {
 			b, err := helper(t, "leaves by Goexit", what).CombinedOutput()
 			out := string(b)
 			var exit *exec.ExitError
-			require.True(t, errors.As(err, &exit), out)
+			require.ErrorAs(t, err, &exit, out)
 			require.Equal(t, 2, exit.ExitCode(), "a Go program that panics:\n%s", out)
 			name, _, _ := strings.Cut(what, " of a client")
 			require.Contains(t, out, "panic: gio: "+name+" left by runtime.Goexit")

@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"runtime"
@@ -80,7 +79,7 @@ func FuzzListen(f *testing.F) {
 		addr, err := l.Listen(network, address)
 		if err != nil {
 			var op *net.OpError
-			require.True(t, errors.As(err, &op), "%T", err)
+			require.ErrorAs(t, err, &op)
 			require.NotEmpty(t, err.Error())
 		} else {
 			require.NoError(t, resolveErr)
@@ -160,7 +159,7 @@ func FuzzDial(f *testing.F) {
 		}
 		require.Nil(t, c)
 		var op *net.OpError
-		require.True(t, errors.As(err, &op), "%T: %v", err, err)
+		require.ErrorAs(t, err, &op)
 		require.Equal(t, "dial", op.Op)
 		require.NotEmpty(t, err.Error())
 		_ = op.Addr.String()

@@ -213,7 +213,7 @@ func init() {
 			return err
 		}
 		if _, err := l.Listen("unix", "t"); !errors.Is(err, syscall.ENOENT) {
-			return fmt.Errorf("listening in a removed directory: %v", err)
+			return errors.Join(errors.New("listening in a removed directory"), err)
 		}
 		return l.Close()
 	}

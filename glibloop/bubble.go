@@ -10,8 +10,11 @@ import (
 // it: a goroutine outside that touches them ends the program. A loop is used from
 // both sides, so it waits on none of those.
 
-// inBubble tells by what time.Now said: in a bubble it has no monotonic clock.
-func inBubble(now time.Time) bool { return now == now.Round(0) }
+// inBubble tells by what time.Now said: in a bubble it has no monotonic clock,
+// which Round takes away.
+func inBubble(now time.Time) bool {
+	return now == now.Round(0) //nolint:staticcheck // Equal is true either way
+}
 
 // unbubbled calls f, which makes channels or timers for goroutines everywhere. A
 // goroutine on a thread that C made is in no bubble; C is asked for one in

@@ -45,7 +45,7 @@ func soaked(t *testing.T, ctx context.Context, args ...string) (int, string) {
 // the test's name in it.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s")
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its name is too long
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir

@@ -99,7 +99,7 @@ func TestThePageComesOverTLS(t *testing.T) {
 
 	server.Signal(os.Interrupt)
 	for err == nil {
-		_, message, err = conn.Read(ctx)
+		_, _, err = conn.Read(ctx)
 	}
 	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(err))
 	require.Equal(t, program.OK, server.Wait())

@@ -83,7 +83,7 @@ func TestServesFilesWhole(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), content, 0o600))
 	address := start(t, "-dir", dir)
 	_, body := get(t, &http.Client{Transport: &http.Transport{}}, "http://"+address+"/file")
-	require.True(t, string(content) == body)
+	require.True(t, bytes.Equal(content, []byte(body)))
 }
 
 func TestRefusesWithTheReason(t *testing.T) {

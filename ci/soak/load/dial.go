@@ -54,7 +54,8 @@ func (w *worker) dial(p server.Place, receiveBuffer int) (net.Conn, entry, error
 		}
 		refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNRESET)
 		full := errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EADDRNOTAVAIL)
-		if !full && !(refused && w.load.gates[p.Service].excuses(e, false)) {
+		excused := refused && w.load.gates[p.Service].excuses(e, false)
+		if !full && !excused {
 			return nil, e, err
 		}
 		w.counts[w.kind].Retried++

@@ -61,8 +61,11 @@ func (v *visit) reply(up *wire.Stream) error {
 		return fmt.Errorf("waiting for the reply: %w", err)
 	}
 	got, err := wire.ReadReply(b[:])
-	if err != nil || got != up.Reply() {
-		return fmt.Errorf("%w: the server got %+v of %+v (%v)", errCorrupt, got, up.Reply(), err)
+	if err != nil {
+		return fmt.Errorf("%w: the server got %+v of %+v: %w", errCorrupt, got, up.Reply(), err)
+	}
+	if got != up.Reply() {
+		return fmt.Errorf("%w: the server got %+v of %+v", errCorrupt, got, up.Reply())
 	}
 	return nil
 }

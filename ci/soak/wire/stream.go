@@ -13,7 +13,7 @@ type Stream struct {
 	crc  uint32
 }
 
-// Up is the payload from the client of a header, Down the one to it.
+// UpStream is the payload from the client.
 func (h Header) UpStream() *Stream { return &Stream{Seed: h.Seed} }
 
 // DownStream is the payload to the client.
