@@ -6,6 +6,7 @@ require (
 	github.com/diamondburned/gotk4/pkg v0.2.2
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/net v0.43.0
+	golang.org/x/sys v0.35.0
 )
 
 require (
@@ -13,5 +14,4 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6 // indirect
 	golang.org/x/sync v0.16.0 // indirect
-	golang.org/x/sys v0.35.0 // indirect
 )

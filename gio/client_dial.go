@@ -4,11 +4,9 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
-	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -17,7 +15,6 @@ import (
 // of it is closed.
 type dial struct {
 	loop  *glibloop.Loop
-	id    uint64 // the loop's thread only; 0: never started
 	state atomic.Int32
 
 	result chan dialed   // of capacity 1: the loop never waits
@@ -170,16 +167,6 @@ func (d *dial) DialEnded() { close(d.ended) }
 
 // newDialed makes the Go side of a connection and takes over its reference.
 func newDialed(n *native.Dialed) *SocketConnection {
-	c := &conn{native: n.Connection(), fd: int32(n.FD())}
-	c.shared.Store(true) // handlers of "event" have seen it
-	if c.remote = sockaddr.Decode(n.PeerBytes()); c.remote == nil {
-		c.remote = sockaddr.Empty(0) // the peer has gone already
-	}
-	if c.remote.Network() == "unix" {
-		c.family = syscall.AF_UNIX
-	} else {
-		c.family = syscall.AF_INET
-	}
-	c.count()
-	return &SocketConnection{c}
+	// Handlers of "event" have seen it. No address: the peer has gone already.
+	return newConnOf(n.Connection(), n.FD(), n.PeerBytes(), true)
 }

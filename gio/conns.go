@@ -24,7 +24,7 @@ func (t *connTable) add(c *conn, handling bool) {
 	if handling {
 		t.handling++
 	}
-	if c.tracked || c.closed.Load() { // its handler closed it at once
+	if c.tracked || c.closed() { // its handler closed it at once
 		return
 	}
 	t.accepted++

@@ -8,11 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 )
 
 // debugLeaks is GLIBSERVE_DEBUG=leaks: connections that were forgotten are
 // logged, and every connection is counted until GObject finalizes it.
 var debugLeaks = debugFlag("leaks")
+
+func init() { netfd.CountConnections.Store(debugLeaks) }
 
 // debugFlag looks for one of the comma-separated words of GLIBSERVE_DEBUG.
 func debugFlag(name string) bool {
@@ -30,12 +34,12 @@ var forgottenConns atomic.Int64
 // forgotten is the cleanup of a SocketConnection that nobody closed. It runs on
 // a goroutine that serves every cleanup of the program, so it must not wait.
 func forgotten(c *conn) {
-	if c.closed.Load() {
+	if c.closed() {
 		return
 	}
 	forgottenConns.Add(1)
 	if debugLeaks {
-		attrs := []any{"remote", c.remoteAddr().String(), "local", c.localAddr().String()}
+		attrs := []any{"remote", c.addrs.remoteAddr().String(), "local", c.localAddr().String()}
 		log := slog.Default()
 		if c.owner != nil {
 			log = c.owner.log

@@ -27,7 +27,7 @@ type directAccept struct {
 
 	// mu is held from before a client is accepted until it was handed over, so
 	// that stop ends between two clients and several sockets share one limit.
-	// Taken before the locks of the queue, the table of connections and a server.
+	// See listener for the order of locks.
 	mu   sync.Mutex
 	over bool
 }
@@ -153,12 +153,6 @@ func (d *directAccept) stop() {
 		_ = a.file.Close() // waits until take has returned
 		a.batch[0].DropSource()
 	}
-}
-
-// barrier returns once whoever was accepted before it was handed over.
-func (d *directAccept) barrier() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 }
 
 // run accepts until direct mode ends.

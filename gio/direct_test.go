@@ -293,7 +293,7 @@ func TestServeEndsInDirectMode(t *testing.T) {
 		return func() {
 			cancel()
 			require.ErrorIs(t, receive(t, ended), context.Canceled)
-			require.False(t, svc.InDirect())
+			require.True(t, eventually(func() bool { return !svc.InDirect() }))
 		}
 	}
 	directly(t)

@@ -97,6 +97,8 @@
 // place where the callback was registered, and the service goes on. What runs on
 // your own goroutine, such as the body of a loop over Conns, panics there. A
 // function posted to the loop by Post, Invoke or AfterFunc ends the program.
+// So does every callback but Serve's that leaves by runtime.Goexit, as t.FailNow
+// and testify's require do, with the place where it was registered.
 //
 // # TLS
 //

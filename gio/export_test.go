@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"syscall"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
@@ -9,11 +10,11 @@ import (
 
 // CountConnections makes every connection from now on count, as
 // GLIBSERVE_DEBUG=leaks does.
-func CountConnections() { debugLeaks = true }
+func CountConnections() { debugLeaks = true; netfd.CountConnections.Store(true) }
 
 // Counted tells how many connections were counted and how many of them GObject
 // has finalized.
-func Counted() (accepted, finalized uint64) { return counted() }
+func Counted() (accepted, finalized uint64) { return netfd.Counted() }
 
 // Forgotten tells how many connections the garbage collector had to close.
 func Forgotten() int64 { return forgottenConns.Load() }
@@ -40,13 +41,13 @@ func (s *SocketService) InDirect() bool { return s.l.mode.direct.Load() != nil }
 func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.updateNow(); return nil }) }
 
 // Bare tells whether the connection still has no GObjects.
-func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }
+func (sc *SocketConnection) Bare() bool { return !sc.c.fd.HasObjects() }
 
 // Shared tells whether bytes move by way of GIO.
-func (sc *SocketConnection) Shared() bool { return sc.c.shared.Load() }
+func (sc *SocketConnection) Shared() bool { return sc.c.fd.Exposed() }
 
 // Lingers tells whether its end may take time.
-func (sc *SocketConnection) Lingers() bool { return sc.c.lingers }
+func (sc *SocketConnection) Lingers() bool { return sc.c.fd.Lingers() }
 
 // AcceptFault has accept(2) in a rush answer what f says, until undone: that is
 // Go's own call.
@@ -59,13 +60,4 @@ func AcceptFault(f func() syscall.Errno) (undo func()) {
 const HasCalls = sys.HasSocketCalls
 
 // PipesKept counts the free pipes of io.Copy and closes them.
-func PipesKept() int {
-	pipes.mu.Lock()
-	defer pipes.mu.Unlock()
-	n := len(pipes.free)
-	for _, p := range pipes.free {
-		p.close()
-	}
-	pipes.free = nil
-	return n
-}
+func PipesKept() int { return netfd.DropPipes() }

@@ -31,18 +31,18 @@ func ClientOf(c net.Conn) (*SocketConnection, error) {
 // TLSStream makes a StreamConn of TLS over a socket, which both own from then
 // on: close the StreamConn, then sc. As a server it shows cfg's certificate.
 func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, client *ClientTLSConfig) (*StreamConn, error) {
-	var n native.Stream
-	var m *tlsMaterial
-	base, err := sc.c.forEmission(true) // others have it from now on
+	below, err := sc.c.fd.Objects()
 	if err != nil {
 		return nil, err
 	}
+	var n native.Stream
+	var m *tlsMaterial
 	if server != nil {
 		if m, err = server.load(); err == nil {
-			n, err = m.server(base, int(server.ClientAuth))
+			n, err = m.server(below, int(server.ClientAuth))
 		}
 	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
-		n, err = m.client(base, client.ServerName, client.Tolerate)
+		n, err = m.client(below, client.ServerName, client.Tolerate)
 	}
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package gio
 
 import (
+	"net"
+	"runtime"
 	"sync"
 
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
@@ -86,17 +88,37 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 // Read or Write of this object must not be mixed. Close still closes.
 // It returns nil after Close, or when GIO makes no object for the socket.
 func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
-	var w *gotkgio.SocketConnection
-	_ = sc.use("wrap", func(n native.Connection) error {
-		sc.c.addrMu.Lock()
-		defer sc.c.addrMu.Unlock()
-		if sc.c.wrapper == nil {
-			sc.c.graceful.Store(true) // its user may set it
-			sc.c.shared.Store(true)
-			sc.c.wrapper = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
-		}
-		w = sc.c.wrapper
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	c.graceful.Store(true) // its user may set it
+	n, release, err := c.expose()
+	if err != nil {
 		return nil
-	})
-	return w
+	}
+	defer release()
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	if c.wrappers.connection == nil {
+		c.wrappers.connection = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
+	}
+	return c.wrappers.connection
+}
+
+// connWrappers are what Go's runtime and gotk4 know a connection by.
+type connWrappers struct {
+	mu         sync.Mutex // protects what follows; nothing is locked under it
+	cleanup    runtime.Cleanup
+	connection *gotkgio.SocketConnection
+	socket     *gotkgio.Socket
+}
+
+// expose returns the GObjects for others to have, and what ends their use here.
+func (c *conn) expose() (n native.Connection, release func(), err error) {
+	if !c.fd.Acquire() {
+		return n, nil, net.ErrClosed
+	}
+	if n, err = c.fd.Expose(); err != nil {
+		c.fd.Release()
+	}
+	return n, c.fd.Release, err
 }

@@ -128,31 +128,34 @@ func (l *listener) finishEmission() {
 func (l *listener) hand(c pendingClient) native.Reasons {
 	l.conns.add(c.sc.c, false)
 	why := l.fullReasons()
-	to := l.queue.put(c)
-	if to == (recipient{}) {
+	if l.put(c) {
 		why |= native.PauseHeld
 	}
-	l.send(to, c.sc)
 	return why
 }
 
-// send completes what acceptQueue.put decided.
-func (l *listener) send(to recipient, sc *SocketConnection) {
+// put gives a client that is in the table to who asks, and tells whether it is
+// pending.
+func (l *listener) put(c pendingClient) (pending bool) {
+	to, sc := l.queue.put(c), c.sc
 	switch {
 	case to.closed:
 		go sc.Close()
 	case to.server != nil:
-		l.conns.handles()
-		to.server.start(sc)
+		if !to.server.start(sc) {
+			return l.put(c) // it is not in the queue any more
+		}
 	default:
 		// Serve closes what its handlers have; the others may forget.
 		if !sc.c.detached.Load() {
 			sc.watchForgotten()
 		}
-		if to.request != nil {
-			to.request.ch <- accepted{sc: sc}
+		if to.request == nil {
+			return true
 		}
+		to.request.ch <- accepted{sc: sc}
 	}
+	return false
 }
 
 // connClosed takes c out of the table and wakes whoever waits for room.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -36,7 +37,7 @@ type SocketListener struct {
 // listener is the state of a SocketListener, SocketService or
 // ThreadedSocketService, in parts. Each part has one mutex at most, and none is
 // held while user code or C runs, or while something is waited for. Where two are
-// held, it is in this order: directAccept, queue, server; the others are the last.
+// held, it is in this order: directAccept, server, conns; the others stand alone.
 type listener struct {
 	// Immutable.
 	kind    int
@@ -57,7 +58,7 @@ type listener struct {
 	conns    connTable
 	mode     acceptMode
 	workers  workerTable
-	poller   pollerSlot
+	poller   netfd.SharedPoller // where connections wait that have seldom waited
 	wrappers gotk4Wrappers
 	life     lifecycle
 

@@ -27,8 +27,8 @@ const (
 
 // acceptMode is who accepts, and why nobody does. It follows from the state of
 // the other parts, in wanted; updateNow alone changes it, on the loop's thread.
-// Whoever changes what it follows from calls update, or waits for settle when the
-// former mode must have ended before its own caller goes on.
+// Whoever changes what it follows from calls update, or has updateNow run in a call
+// on the loop when the former mode must have ended before its own caller goes on.
 //
 // Of a service GIO is started and stopped by the user's wish alone. What keeps it
 // from accepting in the other two modes is native.Listener.Pause.
@@ -38,12 +38,12 @@ type acceptMode struct {
 	direct atomic.Pointer[directAccept] // written by the loop's thread, and the end
 
 	// The loop's thread only.
-	current  mode
-	refused  bool // Go's poller has refused a listening socket
-	notified bool // what the handlers of "notify::active" were told last
-	retry    *glibloop.Timer
-	looking  bool          // offerLater's timer runs
-	wait     time.Duration // before the next look for a descriptor
+	refused   bool // Go's poller has refused a listening socket
+	notified  bool // what the handlers of "notify::active" were told last
+	retry     *glibloop.Timer
+	looking   bool          // offerLater's timer runs
+	offerWait time.Duration // before the next look of that
+	wait      time.Duration // before the next look for a descriptor
 }
 
 const (
@@ -97,17 +97,6 @@ func (l *listener) update() {
 	}
 }
 
-// settle brings it up to date and waits for that.
-func (l *listener) settle() error {
-	if l.kind == native.KindListener {
-		return nil
-	}
-	return l.call(func() error {
-		l.updateNow()
-		return nil
-	})
-}
-
 // updateNow is for the loop's thread.
 func (l *listener) updateNow() {
 	m := &l.mode
@@ -125,7 +114,6 @@ func (l *listener) updateNow() {
 	if want != modeDirect || !l.active.Load() {
 		l.endDirect()
 	}
-	m.current = want
 	switch want {
 	case modeObserved:
 		l.native.Resume()
@@ -212,6 +200,7 @@ func (l *listener) activeChanged() {
 	}
 	active := l.native.IsActive() // others may have changed it since
 	l.active.Store(active)
+	l.native.Reclaim()
 	l.updateNow()
 	l.emitActive(active)
 }

@@ -94,7 +94,7 @@ func (l *listener) Accepted(in *native.Incoming, err error) {
 	if in != nil {
 		sc := newConn(l, in)
 		l.conns.add(sc.c, false)
-		l.send(l.queue.put(pendingClient{sc: sc}), sc)
+		l.put(pendingClient{sc: sc})
 	} else if r := l.queue.next(); r != nil {
 		r.ch <- accepted{err: err}
 	}
@@ -127,7 +127,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err // never a typed nil in the interface
 	}
-	sc.c.dropIdleTimeout() // its user sets deadlines; nobody has seen sc before
+	sc.SetIdleTimeout(0) // its user sets deadlines; nobody has seen sc before
 	return sc, nil
 }
 

@@ -2,15 +2,19 @@ package gio
 
 import "time"
 
-// othersWait is how long a pending client waits, at most, for a handler that other
-// code has connected to the GObject: nobody tells of that.
-const othersWait = 20 * time.Millisecond
+// How long a pending client waits for a handler that other code has connected to
+// the GObject: nobody tells of that, so it is looked for, each time later.
+const (
+	othersWait        = 20 * time.Millisecond
+	longestOthersWait = 500 * time.Millisecond
+)
 
 // offerPending has the pending clients offered to handlers that have not seen
 // them, by an emission of "incoming" for each. On the loop's thread.
 func (l *listener) offerPending() {
 	generation, exposed := l.signals.takers(), l.exposed.Load()
 	if !l.queue.unseen(generation, exposed) {
+		l.mode.offerWait = 0
 		return
 	}
 	if l.queue.unseen(generation, exposed && l.native.OthersListen()) {
@@ -21,13 +25,16 @@ func (l *listener) offerPending() {
 }
 
 func (l *listener) offerLater() {
-	if !l.mode.looking {
-		l.mode.looking = true
-		l.loop.AfterFunc(othersWait, func() {
-			l.mode.looking = false
-			l.updateNow()
-		})
+	m := &l.mode
+	if m.looking {
+		return
 	}
+	m.looking = true
+	m.offerWait = min(max(2*m.offerWait, othersWait), longestOthersWait)
+	l.loop.AfterFunc(m.offerWait, func() {
+		m.looking = false
+		l.updateNow()
+	})
 }
 
 func (l *listener) offerNow() {
@@ -41,7 +48,7 @@ func (l *listener) offerNow() {
 			_ = c.sc.Close()
 		} else if !l.offerOne(c) {
 			failed = true
-			l.send(l.queue.put(c), c.sc)
+			l.put(c)
 		}
 	}
 	if failed {
@@ -57,7 +64,7 @@ func (l *listener) offerNow() {
 func (l *listener) offerOne(c pendingClient) bool {
 	n, err := c.sc.c.forEmission(l.exposed.Load())
 	if err != nil {
-		return c.sc.c.closed.Load()
+		return c.sc.c.closed()
 	}
 	l.finishEmission()
 	l.emission = emission{conn: c.sc, of: n.Pointer()}

@@ -27,7 +27,7 @@ type server struct {
 	cancel context.CancelCauseFunc
 	over   chan struct{} // closed once no further handler begins
 
-	mu    sync.Mutex // protects what follows; taken last of all
+	mu    sync.Mutex // protects what follows; see listener for the order
 	idle  []chan *SocketConnection
 	ended bool
 }
@@ -62,9 +62,8 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 		sv.cancel(err)
 		return l.queueError(err)
 	}
-	l.sharedPoller() // now, not when the first client waits: there may be no descriptor then
+	l.poller.Start() // now, not when the first client waits: there may be no descriptor then
 	for _, c := range pending {
-		l.conns.handles()
 		sv.start(c.sc)
 	}
 	l.update()
@@ -84,16 +83,13 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	return err
 }
 
-// end lets the next consumer come. When it returns, no further handler begins.
+// end lets the next consumer come. When it returns, no further handler begins. It
+// does not wait for the loop, whose thread may be waiting for Serve.
 func (sv *server) end() {
-	l := sv.l
-	l.queue.release(kindServe)
-	if d := l.mode.direct.Load(); d != nil {
-		d.barrier() // it may be about to start one
-	}
-	_ = l.settle() // GIO's clients come on the loop's thread
+	sv.l.queue.release(kindServe)
 	sv.dismiss()
 	close(sv.over)
+	sv.l.update()
 }
 
 // waitServe waits until Serve, if it is in progress, begins no more handlers.
@@ -111,19 +107,24 @@ func (l *listener) waitServe() {
 // would have to grow its stack first.
 const maxIdle = 64
 
-// start serves sc on a goroutine that has just served another, or on a new one.
-func (sv *server) start(sc *SocketConnection) {
+// start serves sc on a goroutine that has just served another, or on a new one. It
+// answers false when Serve has ended in the same moment.
+func (sv *server) start(sc *SocketConnection) bool {
 	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	if sv.ended {
+		return false
+	}
+	sv.l.conns.handles() // under the lock: whoever sees the end counts all of them
 	n := len(sv.idle)
 	if n == 0 {
-		sv.mu.Unlock()
 		go sv.work(sc)
-		return
+		return true
 	}
 	next := sv.idle[n-1]
 	sv.idle = sv.idle[:n-1]
-	sv.mu.Unlock()
 	next <- sc
+	return true
 }
 
 // work serves one connection after the other.

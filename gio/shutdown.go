@@ -10,6 +10,7 @@ import (
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -135,8 +136,8 @@ const finishTime = 50 * time.Millisecond
 // end is the last part of Close, which waits for the loop and for Serve.
 func (l *listener) end() {
 	l.waitServe()
-	l.closeConns() // what was on its way to Serve
-	l.poller.close()
+	l.closeConns()   // what was on its way to Serve
+	l.poller.Close() // connections that live on wait with Go's poller
 	// GIO lets go within three iterations. Nobody may iterate the loop.
 	patience := finishTime
 	if l.ownLoop {
@@ -154,7 +155,7 @@ func (l *listener) end() {
 	}
 	l.signals.clear()
 	if debugLeaks {
-		a, f := counted()
+		a, f := netfd.Counted()
 		l.log.Info("gio: closed", "connections", a, "finalized", f, "forgotten", forgottenConns.Load())
 	}
 	close(l.life.done)

@@ -11,7 +11,9 @@ import (
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/giostream"
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -205,7 +207,7 @@ func nativeObject(o coreglib.Objector) unsafe.Pointer {
 
 func handshakeLimit(d time.Duration) time.Duration {
 	if d == 0 {
-		return defaultHandshakeTimeout
+		return giostream.DefaultHandshakeTimeout
 	}
 	return d
 }
@@ -226,25 +228,23 @@ func newServerTLS(cfg *TLSConfig) *serverTLS {
 	return t
 }
 
-// conn is the TLS of one connection; nothing is made until its first use.
-func (t *serverTLS) conn() *tlsConn {
-	c := newTLSConn(handshakeLimit(t.cfg.HandshakeTimeout), func(n native.Connection) (native.Stream, error) {
+// on is the TLS of one connection; nothing is made until its first use.
+func (t *serverTLS) on(fd *netfd.FD) *giostream.TLS {
+	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), true, func(n native.Connection) (native.Stream, error) {
 		if t.err != nil {
 			return native.Stream{}, t.err
 		}
 		return t.material.server(n, int(t.cfg.ClientAuth))
 	})
-	c.server = true
-	return c
 }
 
-// conn is the TLS of one client's connection.
-func (cfg *ClientTLSConfig) conn(m *tlsMaterial, name string) *tlsConn {
+// on is the TLS of one client's connection.
+func (cfg *ClientTLSConfig) on(fd *netfd.FD, m *tlsMaterial, name string) *giostream.TLS {
 	tolerated := cfg.Tolerate
 	if cfg.InsecureSkipVerify {
 		tolerated = gotkgio.TLSCertificateValidateAll
 	}
-	return newTLSConn(handshakeLimit(cfg.HandshakeTimeout), func(n native.Connection) (native.Stream, error) {
+	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), false, func(n native.Connection) (native.Stream, error) {
 		return m.client(n, name, tolerated)
 	})
 }

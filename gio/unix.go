@@ -25,9 +25,12 @@ var ErrNoFile = errors.New("gio: the peer sent data, not a file")
 // connected (g_socket_get_credentials). It does not block. On a TCP connection
 // it is an error.
 func (sc *SocketConnection) PeerCredentials() (*Credentials, error) {
-	var cred *Credentials
-	err := sc.use("credentials", func(n native.Connection) error {
-		if sc.c.family != syscall.AF_UNIX {
+	return sc.peerCredentials("credentials")
+}
+
+func (sc *SocketConnection) peerCredentials(op string) (cred *Credentials, err error) {
+	err = sc.use(op, func(n native.Connection) error {
+		if sc.c.addrs.family != syscall.AF_UNIX {
 			return errNotUnix // the kernel would answer with nobody
 		}
 		got, err := n.Credentials()
@@ -90,25 +93,21 @@ func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
 	const op = "receive file"
 	defer runtime.KeepAlive(sc)
 	c := sc.c
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.hasUnread {
-		return nil, c.opError(op, ErrNoFile)
+	if err := c.needUnix(); err != nil {
+		return nil, c.opError(op, err)
 	}
-	r, err := c.receiveLocked(op, native.WantFD)
+	r, err := c.fd.ReceiveFD()
 	switch {
-	case err != nil:
+	case err == io.EOF:
 		return nil, err
+	case err != nil:
+		return nil, c.opError(op, err)
 	case r.FD >= 0:
-		return os.NewFile(uintptr(r.FD), "received from "+c.remoteAddr().String()), nil
+		return os.NewFile(uintptr(r.FD), "received from "+c.addrs.remoteAddr().String()), nil
 	case r.FDs > 1:
 		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.FDs))
 	case r.Lost:
 		return nil, c.opError(op, sys.WithMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
-	case !r.Plain:
-		c.unread, c.hasUnread = r.Byte, true
 	}
 	return nil, c.opError(op, ErrNoFile)
 }
@@ -141,49 +140,22 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 	const op = "receive credentials"
 	defer runtime.KeepAlive(sc)
 	c := sc.c
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
 	if err := c.needUnix(); err != nil {
 		return nil, c.opError(op, err)
 	}
-	if c.closed.Load() {
-		return nil, c.opError(op, net.ErrClosed)
-	}
-	if c.hasUnread {
-		c.hasUnread = false
-		return c.peerCredentials(op)
-	}
-	// The kernel attaches them only to those who ask.
-	was, errno := c.native.Option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
-	if errno == 0 && was == 0 {
-		errno = c.native.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
-		defer func() { _ = c.native.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
-	}
-	if errno != 0 {
-		return nil, c.opError(op, c.errnoError("SO_PASSCRED", errno))
-	}
-	r, err := c.receiveLocked(op, native.WantCredentials)
+	r, err := c.fd.ReceiveCredentials()
 	switch {
-	case err != nil:
+	case err == io.EOF:
 		return nil, err
+	case err != nil:
+		return nil, c.opError(op, err)
 	case r.FDs > 0:
 		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.FDs))
 	case !r.HasCredentials || r.Credentials.PID == 0:
 		// No process has the id 0: the byte was sent without.
-		return c.peerCredentials(op)
+		return sc.peerCredentials(op)
 	}
 	return &r.Credentials, nil
-}
-
-// peerCredentials is for callers that hold life.
-func (c *conn) peerCredentials(op string) (*Credentials, error) {
-	cred, err := c.native.Credentials()
-	if err != nil {
-		return nil, c.opError(op, err)
-	}
-	return &cred, nil
 }
 
 // needUnix is the clear error of what only Unix sockets can do.
@@ -191,7 +163,7 @@ func (c *conn) needUnix() error {
 	if c.tls.Load() != nil {
 		return sys.WithMessage(syscall.EOPNOTSUPP, "a TLS connection carries no files or credentials")
 	}
-	if c.family == syscall.AF_UNIX {
+	if c.addrs.family == syscall.AF_UNIX {
 		return nil
 	}
 	return errNotUnix
@@ -201,72 +173,10 @@ var errNotUnix = sys.WithMessage(syscall.EOPNOTSUPP, "not a Unix socket: only th
 
 // sendMessage waits like Write until the kernel has taken the message.
 func (c *conn) sendMessage(op string, m native.Message) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.closed.Load() {
-		return c.opError(op, net.ErrClosed)
-	}
-	var errno syscall.Errno
-	w := c.idle.Load()
-	try := func(uintptr) bool {
-		errno = c.native.SendMessage(m)
-		return errno != syscall.EAGAIN || w.waits(writing, false)
-	}
-	if c.poll.file.Load() != nil || !try(0) { // a deadline counts before trying
-		p, err := c.register()
-		if err == nil {
-			err = p.raw.Write(try)
-		}
-		if ierr := w.ended(writing, errno); ierr != nil {
-			err = ierr
-		}
-		if err != nil {
-			return c.opError(op, c.pollError(err))
-		}
-	}
-	if errno != 0 {
-		return c.opError(op, c.errnoError("sendmsg", errno))
+	if err := c.fd.SendMessage(m); err != nil {
+		return c.opError(op, err)
 	}
 	return nil
-}
-
-// receiveLocked waits like Read for one byte and what comes with it. The caller
-// holds rmu and life.
-func (c *conn) receiveLocked(op string, want int) (r native.Received, err error) {
-	if err := c.needUnix(); err != nil {
-		return r, c.opError(op, err)
-	}
-	if c.closed.Load() {
-		return r, c.opError(op, net.ErrClosed)
-	}
-	var n int
-	var errno syscall.Errno
-	w := c.idle.Load()
-	try := func(uintptr) bool {
-		r, n, errno = c.native.ReceiveMessage(want)
-		return errno != syscall.EAGAIN || w.waits(reading, false)
-	}
-	if c.poll.file.Load() != nil || !try(0) {
-		p, err := c.register()
-		if err == nil {
-			err = p.raw.Read(try)
-		}
-		if ierr := w.ended(reading, errno); ierr != nil {
-			err = ierr
-		}
-		if err != nil {
-			return r, c.opError(op, c.pollError(err))
-		}
-	}
-	switch {
-	case errno != 0:
-		return r, c.opError(op, c.errnoError("recvmsg", errno))
-	case n == 0:
-		return r, io.EOF
-	}
-	return r, nil
 }
 
 // connFromFD makes a connection of a connected socket, which it takes over also
@@ -276,7 +186,7 @@ func connFromFD(fd int) (*SocketConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConnOf(n, fd), nil
+	return newConnOf(n, fd, nil, false), nil
 }
 
 // SocketPair returns the two ends of a connection without a name (socketpair(2),

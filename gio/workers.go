@@ -91,7 +91,7 @@ func (l *listener) Run(handler uint64, conn unsafe.Pointer) native.Verdict {
 	if f == nil || r == nil {
 		return native.Verdict{}
 	}
-	if r.sc == nil || (l.life.ending.Load() && r.sc.c.closed.Load()) {
+	if r.sc == nil || (l.life.ending.Load() && r.sc.c.closed()) {
 		return native.Verdict{} // f was connected too late for this client; or Close came first
 	}
 	if !l.offer(incomingFunc(f), what, at, r.sc) {

@@ -77,6 +77,8 @@ on_notify_active (GObject *object, GParamSpec *pspec, gpointer data)
       gsv_swap_for_cancel (st);
       gsv_watch (st);
     }
+  else if (active)
+    g_atomic_int_set (&st->strayed, TRUE);
   gsvGoActiveChanged (st->id, active);
 }
 
@@ -93,10 +95,11 @@ gsv_connect_active (gsv_state *st)
 enum { PAUSE_PRIORITY = G_PRIORITY_DEFAULT - 1 };
 
 static void
-pause_now (gsv_state *st)
+swap_out_now (gsv_state *st)
 {
-  st->out |= GSV_OUT_PAUSED;
+  st->out |= st->wanted_out;
   gsv_swap (st);
+  gsv_watch (st);
 }
 
 static gboolean
@@ -120,7 +123,7 @@ pause_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 
   g_source_set_ready_time (source, -1);
   st->pause_waited = FALSE;
-  if (!st->paused || (st->out & GSV_OUT_PAUSED))
+  if ((st->wanted_out & ~st->out) == 0)
     return G_SOURCE_CONTINUE;
   /* In a main loop inside of a dispatch, an accept may still be ready from the
    * loop outside. It has its turn before a source that is made now. */
@@ -133,7 +136,7 @@ pause_dispatch (GSource *source, GSourceFunc callback, gpointer data)
       g_source_set_ready_time (st->pause_idle, 0);
       return G_SOURCE_CONTINUE;
     }
-  pause_now (st);
+  swap_out_now (st);
   gsvGoPaused (st->id);
   return G_SOURCE_CONTINUE;
 }
@@ -141,25 +144,33 @@ pause_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 static GSourceFuncs pause_funcs = { NULL, NULL, pause_dispatch,
                                     NULL, NULL, NULL };
 
+/* Swaps the sockets out, at once where that can't be in the way of an accept. */
+void
+gsv_swap_out_soon (gsv_state *st, unsigned reason)
+{
+  st->wanted_out |= reason;
+  /* Outside of every dispatch no accept is about to run; and where the dummy sits
+   * already none finds anything else. */
+  if (g_main_depth () == 0 || st->out != 0 || st->socks->len == 0)
+    {
+      swap_out_now (st);
+      return;
+    }
+  if (st->pause_point == NULL)
+    st->pause_point = gsv_source_attach (st, &pause_funcs, PAUSE_PRIORITY);
+  g_source_set_ready_time (st->pause_point, 0);
+}
+
 int
 gsv_pause (gsv_state *st)
 {
   if (st->closed || st->service == NULL)
     return TRUE;
   st->paused = TRUE;
-  if (st->out & GSV_OUT_PAUSED)
-    return TRUE;
-  /* Outside of every dispatch no accept is about to run; and where the dummy sits
-   * already none finds anything else. */
-  if (g_main_depth () == 0 || st->out != 0 || st->socks->len == 0)
-    {
-      pause_now (st);
-      return TRUE;
-    }
-  if (st->pause_point == NULL)
-    st->pause_point = gsv_source_attach (st, &pause_funcs, PAUSE_PRIORITY);
-  g_source_set_ready_time (st->pause_point, 0);
-  return FALSE;
+  if (!(st->out & GSV_OUT_PAUSED))
+    gsv_swap_out_soon (st, GSV_OUT_PAUSED);
+  gsv_watch (st);
+  return (st->out & GSV_OUT_PAUSED) != 0;
 }
 
 void
@@ -167,9 +178,12 @@ gsv_resume (gsv_state *st)
 {
   st->paused = FALSE;
   st->halted = FALSE;
+  st->wanted_out &= ~GSV_OUT_PAUSED;
   st->out &= ~GSV_OUT_PAUSED;
-  if (!st->closed)
-    gsv_swap (st);
+  if (st->closed)
+    return;
+  gsv_swap (st);
+  gsv_watch (st);
 }
 
 /* Once others have the GObject they may take clients before any handler of ours

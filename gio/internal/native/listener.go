@@ -122,6 +122,10 @@ func (n Listener) Resume() { C.gsv_resume(n.st) }
 // accept works; it takes clients to find out.
 func (n Listener) DescriptorsShort() bool { return C.gsv_descriptors_short(n.st) != 0 }
 
+// Reclaim is called on the loop's thread after "active" has changed: a start on
+// another thread may have GIO accept where nobody iterates.
+func (n Listener) Reclaim() { C.gsv_reclaim(n.st) }
+
 // Expose is called once, when others get the GObject.
 func (n Listener) Expose() { C.gsv_expose(n.st) }
 

@@ -68,6 +68,10 @@ int gsv_pause (gsv_state *st);
 void gsv_resume (gsv_state *st);
 void gsv_expose (gsv_state *st);
 
+/* stray.c: has clients accepted on the loop although GIO's accept may be on
+ * another context; nothing where it is not. */
+void gsv_reclaim (gsv_state *st);
+
 /* fdwatch.c: whether descriptors are still short; takes clients to find out. */
 int gsv_descriptors_short (gsv_state *st);
 

@@ -24,9 +24,7 @@ func (r *Registry[T]) Add(v T) uint64 {
 // Get is what was added with id; false when that has been removed.
 func (r *Registry[T]) Get(id uint64) (v T, ok bool) {
 	x, ok := r.byID.Load(id)
-	if ok {
-		v = x.(T)
-	}
+	v, _ = x.(T) // a nil of an interface type is none for Go
 	return v, ok
 }
 

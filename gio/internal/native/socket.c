@@ -41,9 +41,12 @@ gsv_commit (gsv_state *st, GSocket *socket, int spare)
     spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
   s->spare = spare;
   s->poll.fd = s->fd;
+  s->spare_poll.fd = spare;
   g_ptr_array_add (st->socks, s);
   if (st->fdwatch != NULL)
     g_source_add_poll (st->fdwatch, &s->poll);
+  if (st->own_accept != NULL)
+    g_source_add_poll (st->own_accept, &s->spare_poll);
 }
 
 int
@@ -87,8 +90,8 @@ gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from)
   return fd;
 }
 
-/* fdwatch.c looks only while GIO does: a readable socket that nobody accepts
- * from would make the loop spin. */
+/* fdwatch.c looks only while GIO does, and stray.c while GIO would: a readable
+ * socket that nobody accepts from would make the loop spin. */
 void
 gsv_watch (gsv_state *st)
 {
@@ -99,5 +102,9 @@ gsv_watch (gsv_state *st)
   guint i;
 
   for (i = 0; i < st->socks->len; i++)
-    ((gsv_sock *) st->socks->pdata[i])->poll.events = events;
+    {
+      gsv_sock *s = st->socks->pdata[i];
+      s->poll.events = events;
+      s->spare_poll.events = st->paused ? 0 : events;
+    }
 }

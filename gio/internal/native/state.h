@@ -1,7 +1,7 @@
 /* The state of a listener or service, shared by the C files below it in this
  * list, of which each calls only those above: object.c, connection.c, source.c,
- * socket.c, swap.c, active.c, emit.c, accept.c, batch.c, fdwatch.c, signals.c,
- * add.c, class.c, close.c. */
+ * socket.c, swap.c, active.c, emit.c, accept.c, batch.c, fdwatch.c, stray.c,
+ * signals.c, add.c, class.c, close.c. */
 #ifndef GLIBSERVE_NATIVE_STATE_H
 #define GLIBSERVE_NATIVE_STATE_H
 
@@ -21,12 +21,14 @@ typedef struct {
   int spare;
   gboolean out; /* swapped: the dummy is at fd, the socket at spare */
   GPollFD poll; /* watched by fdwatch.c */
+  GPollFD spare_poll; /* watched by stray.c */
 } gsv_sock;
 
 /* Why sockets are swapped out. */
 enum {
   GSV_OUT_PAUSED = 1 << 0,    /* GIO is to accept nothing */
   GSV_OUT_CANCELLED = 1 << 1, /* a cancelled accept has still to be dispatched */
+  GSV_OUT_STRAY = 1 << 2,     /* GIO's accept may be on a wrong context */
 };
 
 /* A path of a Unix socket, with a zero at its end. */
@@ -70,6 +72,7 @@ struct gsv_state {
 
   /* active.c */
   gboolean paused;      /* GIO is to accept nothing */
+  unsigned wanted_out;  /* GSV_OUT_*: what pause_point is to add to out */
   GSource *pause_point; /* swaps out where no accept of GIO's is about to run */
   GSource *pause_idle;
   gboolean pause_waited;
@@ -91,6 +94,10 @@ struct gsv_state {
   gint dry;        /* readable checks since the last emission; atomic */
   gint64 fds_seen; /* when descriptors were last looked at, and found plenty */
   rlim_t fd_limit; /* a descriptor from here on was one of the last then; 0: none */
+
+  /* stray.c */
+  gint strayed; /* started on another thread than the loop's; atomic */
+  GSource *own_accept;
 
   /* accept.c */
   GCancellable *cancel;
@@ -117,6 +124,7 @@ void gsv_swap_for_cancel (gsv_state *st);
 void gsv_swap_end (gsv_state *st);
 
 void gsv_expect_start (gsv_state *st);
+void gsv_swap_out_soon (gsv_state *st, unsigned reason);
 void gsv_connect_active (gsv_state *st);
 gboolean gsv_on_any_incoming (GSocketService *service,
                               GSocketConnection *connection, GObject *source,

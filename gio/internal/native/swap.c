@@ -193,7 +193,7 @@ gsv_swap_end (gsv_state *st)
   guint i;
 
   gsv_source_end (&st->swap_in);
-  st->out = 0;
+  st->out = st->wanted_out = 0;
   gsv_swap (st);
   for (i = 0; i < st->socks->len; i++)
     {

@@ -74,7 +74,8 @@ func Remember(path string) (BoundPath, bool) {
 	return BoundPath{abs, uint64(st.Dev), st.Ino}, true
 }
 
-// Unlink removes the file unless it has been replaced meanwhile.
+// Unlink removes the file unless it has been replaced meanwhile. The socket must still
+// be open: the inode of one that was closed may be that of the file in its place.
 func (b BoundPath) Unlink() {
 	var st unix.Stat_t
 	if unix.Lstat(b.path, &st) == nil && uint64(st.Dev) == b.dev && st.Ino == b.ino {

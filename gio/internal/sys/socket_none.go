@@ -22,5 +22,5 @@ func Accept(int, []byte) (client, peerLen int, errno syscall.Errno) { return -1,
 // EpollReady takes what is ready, without waiting.
 func EpollReady(epfd int, events []unix.EpollEvent) int {
 	n, _ := unix.EpollWait(epfd, events, 0)
-	return n
+	return max(n, 0)
 }

@@ -1,11 +1,11 @@
 package gio
 
 import (
-	"os"
 	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -48,7 +48,7 @@ func (sc *SocketConnection) SetLinger(sec int) error {
 func (sc *SocketConnection) setOption(level, name, value int) error {
 	return sc.use("set", func(n native.Connection) error {
 		if errno := n.SetOption(level, name, value); errno != 0 {
-			return sc.c.errnoError("setsockopt", errno)
+			return netfd.ErrnoError("setsockopt", errno)
 		}
 		return nil
 	})
@@ -74,7 +74,7 @@ func (sc *SocketConnection) Linger() (sec int, err error) {
 	err = sc.use("get", func(n native.Connection) error {
 		var errno syscall.Errno
 		if sec, errno = n.Linger(); errno != 0 {
-			return sc.c.errnoError("getsockopt", errno)
+			return netfd.ErrnoError("getsockopt", errno)
 		}
 		return nil
 	})
@@ -85,7 +85,7 @@ func (sc *SocketConnection) option(level, name int) (v int, err error) {
 	err = sc.use("get", func(n native.Connection) error {
 		var errno syscall.Errno
 		if v, errno = n.Option(level, name); errno != 0 {
-			return sc.c.errnoError("getsockopt", errno)
+			return netfd.ErrnoError("getsockopt", errno)
 		}
 		return nil
 	})
@@ -112,7 +112,7 @@ var gracefulTimeout = 10 * time.Second
 // GIO waits in g_io_stream_close, on the calling thread and without limit; here
 // only the goroutine that calls Close waits, so don't call it on a loop's
 // thread. Reads and writes in progress, and Close of the connection's service,
-// don't wait. On a Unix connection, and with TLS, which has a goodbye of its
+// don't wait. On a Unix connection, and with TLS, which has an end of its
 // own, it is syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
 	return sc.use("set", func(n native.Connection) error {
@@ -138,57 +138,14 @@ func (sc *SocketConnection) GracefulDisconnect() (on bool) {
 	return on
 }
 
-// drainIfGraceful is for Close, after it has set closed: nobody begins anything
-// any more.
+// drainIfGraceful is for Close, between BeginClose and finish.
 func (c *conn) drainIfGraceful() error {
 	if !c.graceful.Load() || c.tls.Load() != nil {
 		return nil
 	}
-	c.saveLocalAddr()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if !c.native.Graceful() {
-		return nil
-	}
-	p, err := c.register()
-	if err != nil {
+	c.addrs.keepLocal(&c.fd)
+	if err := c.fd.Drain(gracefulTimeout); err != nil {
 		return c.opError("close", err)
 	}
-	c.poll.mu.Lock()
-	err = p.file.SetDeadline(time.Unix(1, 0)) // wakes who waits in Read or Write
-	c.poll.mu.Unlock()
-	if err != nil {
-		return c.opError("close", c.pollError(err))
-	}
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.tls.Load().goodbye()
-	if errno := c.native.Shutdown(false, true); errno != 0 {
-		return c.opError("close", c.errnoError("shutdown", errno))
-	}
-	if err := p.file.SetDeadline(time.Now().Add(gracefulTimeout)); err != nil {
-		return c.opError("close", err)
-	}
-	buf := make([]byte, 4096)
-	for {
-		n, errno, err := p.read(c, nil, buf)
-		switch {
-		case err != nil:
-			return c.opError("close", bareError(err))
-		case errno != 0:
-			return c.opError("close", c.errnoError("recv", errno))
-		case n == 0:
-			return nil
-		}
-	}
-}
-
-// bareError is the reason inside an error of an os.File.
-func bareError(err error) error {
-	if pe, ok := err.(*os.PathError); ok {
-		return pe.Err
-	}
-	return err
+	return nil
 }

@@ -1,4 +1,4 @@
-package gio
+package giostream
 
 import (
 	"net"
@@ -23,7 +23,7 @@ type half struct {
 	rest    []byte // what TLS has taken and not yet sent
 	blocked bool   // the last transfer would have blocked
 
-	stuck atomic.Bool // a blocking call was cancelled
+	cancelled atomic.Bool // a blocking call was cancelled
 
 	cancelMu sync.Mutex         // protects cancel
 	cancel   native.Cancellable // of the blocking call in progress
@@ -59,7 +59,7 @@ func (h *half) interrupt() {
 
 // ready waits for the handshake, if there is one, and refuses when the stream
 // is closed or the deadline has passed.
-func (s *stream) ready(h *half) error {
+func (s *Stream) ready(h *half) error {
 	if s.closed.Load() {
 		return net.ErrClosed
 	}
@@ -69,21 +69,21 @@ func (s *stream) ready(h *half) error {
 	if s.tls == nil {
 		return nil
 	}
-	return s.tls.wait(s.startHandshake, nil, h.deadline.done(), s.closing)
+	return s.tls.wait(nil, s.startHandshake, h.deadline.done(), s.closing)
 }
 
 // startHandshake has the handshake hold life until it is over.
-func (s *stream) startHandshake() (handshaking, error) {
+func (s *Stream) startHandshake() (handshaking, error) {
 	s.life.RLock()
 	if s.closed.Load() {
 		s.life.RUnlock()
 		return handshaking{}, net.ErrClosed
 	}
-	return handshaking{native: s.native, after: s.life.RUnlock}, nil
+	return handshaking{stream: s.native, after: s.life.RUnlock}, nil
 }
 
 // transfer reads into b or writes some of it. The caller holds h.mu.
-func (s *stream) transfer(h *half, b []byte) (n int, err error) {
+func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
 	op := s.native.Read
 	if h.out {
 		op = s.native.Write
@@ -129,7 +129,7 @@ func (s *stream) transfer(h *half, b []byte) (n int, err error) {
 }
 
 // use runs f, which does not wait, while the stream is alive.
-func (s *stream) use(f func() error) error {
+func (s *Stream) use(f func() error) error {
 	s.life.RLock()
 	defer s.life.RUnlock()
 	if s.closed.Load() {
@@ -139,7 +139,7 @@ func (s *stream) use(f func() error) error {
 }
 
 // blocking runs f until the deadline or Close cancels it.
-func (s *stream) blocking(h *half, f func(native.Cancellable) error) error {
+func (s *Stream) blocking(h *half, f func(native.Cancellable) error) error {
 	for {
 		c := native.NewCancellable()
 		h.cancelMu.Lock()
@@ -153,7 +153,7 @@ func (s *stream) blocking(h *half, f func(native.Cancellable) error) error {
 			err = os.ErrDeadlineExceeded
 		default:
 			err = s.use(func() error { return f(c) })
-			h.stuck.Store(isCancelled(err))
+			h.cancelled.Store(isCancelled(err))
 		}
 		h.cancelMu.Lock()
 		h.cancel = native.Cancellable{}
@@ -173,13 +173,13 @@ func (s *stream) blocking(h *half, f func(native.Cancellable) error) error {
 }
 
 func isCancelled(err error) bool {
-	e, ok := err.(*Error)
+	e, ok := err.(*native.Error)
 	return ok && e.Domain == native.IODomain && e.Code == native.CodeCancelled
 }
 
-// begin makes the stream unusable and wakes everybody; false when that was
+// interrupt makes the stream unusable and wakes everybody; false when that was
 // done before.
-func (s *stream) begin() bool {
+func (s *Stream) interrupt() bool {
 	if !s.closed.CompareAndSwap(false, true) {
 		return false
 	}
@@ -193,7 +193,7 @@ func (s *stream) begin() bool {
 }
 
 // finish closes the stream once nobody is inside C.
-func (s *stream) finish() {
+func (s *Stream) finish() {
 	s.life.Lock()
 	defer s.life.Unlock()
 	for _, h := range []*half{&s.rd, &s.wr} {
@@ -202,6 +202,6 @@ func (s *stream) finish() {
 			native.Streams.Remove(h.id)
 		}
 	}
-	closeStream(s.native, s.wr.stuck.Load())
+	closeStream(s.native, s.wr.cancelled.Load())
 	s.native.Free()
 }

@@ -1,4 +1,4 @@
-package gio
+package giostream
 
 import (
 	"context"
@@ -6,22 +6,19 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
-
-	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
-// defaultHandshakeTimeout keeps a peer that says nothing from holding threads
+// DefaultHandshakeTimeout keeps a peer that says nothing from holding threads
 // for ever: GIO does every handshake on one of a limited number.
-const defaultHandshakeTimeout = 30 * time.Second
+const DefaultHandshakeTimeout = 30 * time.Second
 
-// goodbyeTime is what Close gives the last bytes of a stream when it looks as if
+// closeTime is what Close gives the last bytes of a stream when it looks as if
 // they could go out at once.
-const goodbyeTime = time.Second
+const closeTime = time.Second
 
 var zeroTime time.Time
 
@@ -29,7 +26,7 @@ var zeroTime time.Time
 // with GIO's blocking call, which needs no main loop: who waits for it can
 // leave, at a deadline say, and come back.
 type handshake struct {
-	native native.Stream // immutable once begun
+	stream native.Stream // immutable once begun
 	limit  time.Duration
 
 	mu     sync.Mutex // protects what follows
@@ -46,7 +43,7 @@ type handshake struct {
 type starter func() (handshaking, error)
 
 type handshaking struct {
-	native native.Stream
+	stream native.Stream
 	after  func() // called when it is over
 
 	// listen waits until the peer has said something or wake is called: who is
@@ -54,8 +51,8 @@ type handshaking struct {
 	listen, wake func()
 }
 
-// wait starts the handshake, once, and waits for its end.
-func (h *handshake) wait(start starter, ctx context.Context, deadline, closing <-chan struct{}) error {
+// wait starts the handshake, once, and waits for its end. ctx may be nil.
+func (h *handshake) wait(ctx context.Context, start starter, deadline, closing <-chan struct{}) error {
 	select {
 	case <-h.done: // nearly always
 		return h.err
@@ -91,7 +88,7 @@ func (h *handshake) begin(start starter) {
 		close(h.done)
 		return
 	}
-	h.native = with.native
+	h.stream = with.stream
 	h.cancel = native.NewCancellable()
 	go h.run(with)
 }
@@ -113,7 +110,7 @@ func (h *handshake) run(with handshaking) {
 	if with.listen != nil {
 		with.listen()
 	}
-	err := h.native.Handshake(h.cancel)
+	err := h.stream.Handshake(h.cancel)
 	h.mu.Lock()
 	switch {
 	case err == nil:
@@ -133,9 +130,9 @@ func (h *handshake) run(with handshaking) {
 // explain says what was wrong with a certificate, and that it was the
 // handshake that failed.
 func (h *handshake) explain(err error) error {
-	var e *Error
+	var e *native.Error
 	if errors.As(err, &e) && e.Domain == native.TLSDomain && e.Code == native.CodeTLSBadCertificate {
-		if flags := h.native.CertErrors(); flags != 0 {
+		if flags := h.stream.CertErrors(); flags != 0 {
 			return &CertificateError{Flags: flags, Err: e}
 		}
 	}
@@ -177,25 +174,25 @@ func (h *handshake) running() bool {
 }
 
 // closeStream closes a stream that nobody uses. Closing sends what says so, TLS's
-// close_notify or the end of compressed data: stuck is for a stream that could
+// close_notify or the end of compressed data: cancelled is for a stream that could
 // not send that.
-func closeStream(n native.Stream, stuck bool) {
-	if stuck || !n.Writable() { // a peer that takes nothing hears no goodbye
+func closeStream(n native.Stream, cancelled bool) {
+	if cancelled || !n.Writable() { // a peer that takes nothing hears nothing of it
 		c := native.NewCancellable()
 		c.Cancel()
 		_ = n.Close(c)
 		c.Unref()
 		return
 	}
-	_ = briefly(n.Close)
+	_ = withTimeout(n.Close)
 }
 
-// briefly runs f, which blocks, for goodbyeTime at most.
-func briefly(f func(native.Cancellable) error) error {
+// withTimeout runs f, which blocks, for closeTime at most.
+func withTimeout(f func(native.Cancellable) error) error {
 	c := native.NewCancellable()
 	defer c.Unref()
 	cancelled := make(chan struct{})
-	timer := time.AfterFunc(goodbyeTime, func() {
+	timer := time.AfterFunc(closeTime, func() {
 		c.Cancel()
 		close(cancelled)
 	})
@@ -204,42 +201,4 @@ func briefly(f func(native.Cancellable) error) error {
 		<-cancelled // it uses c
 	}
 	return err
-}
-
-// CertificateError is why a TLS handshake failed: the certificate of the peer,
-// and what GIO has against it. It unwraps to the *Error of the domain
-// "g-tls-error-quark".
-type CertificateError struct {
-	Flags gotkgio.TLSCertificateFlags // at least one; not all that could be said
-	Err   *Error
-}
-
-// Error names the reasons.
-func (e *CertificateError) Error() string {
-	var why []string
-	for _, f := range certificateFaults {
-		if e.Flags&f.flag != 0 {
-			why = append(why, f.text)
-		}
-	}
-	if len(why) == 0 {
-		return "TLS handshake: " + e.Err.Message
-	}
-	return "TLS handshake: " + e.Err.Message + ": it " + strings.Join(why, ", and ")
-}
-
-// Unwrap returns the error as GIO reported it.
-func (e *CertificateError) Unwrap() error { return e.Err }
-
-var certificateFaults = []struct {
-	flag gotkgio.TLSCertificateFlags
-	text string
-}{
-	{gotkgio.TLSCertificateUnknownCa, "is signed by an unknown authority (CA)"},
-	{gotkgio.TLSCertificateBadIdentity, "is for another name than that of the server (bad identity)"},
-	{gotkgio.TLSCertificateNotActivated, "is not valid yet"},
-	{gotkgio.TLSCertificateExpired, "has expired"},
-	{gotkgio.TLSCertificateRevoked, "has been revoked"},
-	{gotkgio.TLSCertificateInsecure, "uses an insecure algorithm"},
-	{gotkgio.TLSCertificateGenericError, "failed a check"},
 }

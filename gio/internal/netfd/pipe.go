@@ -1,9 +1,10 @@
-package gio
+package netfd
 
 import (
 	"sync"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,16 +18,15 @@ const (
 type pipe struct{ r, w int }
 
 func (p pipe) close() {
-	_ = syscall.Close(p.r)
-	_ = syscall.Close(p.w)
+	_ = unix.Close(p.r)
+	_ = unix.Close(p.w)
 }
 
 // pipePool keeps a few, and none for long: each is two descriptors.
 type pipePool struct {
-	mu    sync.Mutex
-	free  []pipe
-	used  bool // since the timer last looked
-	timer *time.Timer
+	mu   sync.Mutex // nothing is locked under it
+	free []pipe
+	used bool // since the sweeper last looked
 }
 
 var pipes pipePool
@@ -40,24 +40,26 @@ func (pool *pipePool) get() (p pipe, err error) {
 	}
 	pool.mu.Unlock()
 	var fds [2]int
-	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return pipe{}, err
 	}
 	// Refused when the user has many pipes: a smaller one works too.
-	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fds[0]), syscall.F_SETPIPE_SZ, pipeSize)
+	_, _ = unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, pipeSize)
 	return pipe{fds[0], fds[1]}, nil
 }
 
 func (pool *pipePool) put(p pipe) {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
-	if len(pool.free) == pipesKept {
+	// A timer of a bubble of testing/synctest ends with that.
+	if len(pool.free) == pipesKept || inBubble(time.Now()) {
 		p.close()
 		return
 	}
 	pool.free = append(pool.free, p)
-	if pool.timer == nil {
-		pool.timer = time.AfterFunc(pipesFor, pool.expire)
+	if len(pool.free) == 1 {
+		pool.used = true
+		time.AfterFunc(pipesFor, pool.expire)
 	}
 }
 
@@ -66,11 +68,23 @@ func (pool *pipePool) expire() {
 	defer pool.mu.Unlock()
 	if pool.used {
 		pool.used = false
-		pool.timer.Reset(pipesFor)
+		time.AfterFunc(pipesFor, pool.expire)
 		return
 	}
 	for _, p := range pool.free {
 		p.close()
 	}
-	pool.free, pool.timer = nil, nil
+	pool.free = nil
+}
+
+// DropPipes closes the free ones and tells how many there were; for tests.
+func DropPipes() int {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	n := len(pipes.free)
+	for _, p := range pipes.free {
+		p.close()
+	}
+	pipes.free = nil
+	return n
 }
