@@ -1,11 +1,15 @@
 package gio
 
-import "github.com/glibserve/glibserve/gio/internal/native"
+import (
+	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
 
 // newChan makes a channel that goroutines in different bubbles of testing/synctest
 // may use, or in none: those of a service, and those who call it.
 func newChan[T any](size int) chan T {
-	if native.InBubble() {
+	if native.InBubble(time.Now()) {
 		return newUnbubbledChan[T](size)
 	}
 	return make(chan T, size)

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// InBubble tells whether the caller is in a bubble of testing/synctest, where
-// time.Now has no monotonic clock for Round to take away.
-func InBubble() bool {
-	now := time.Now()
+// InBubble tells whether now was taken in a bubble of testing/synctest: such times
+// have no monotonic clock for Round to take away.
+func InBubble(now time.Time) bool {
 	return now == now.Round(0) //nolint:staticcheck // Equal is true either way
 }
 
