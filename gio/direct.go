@@ -66,7 +66,7 @@ const (
 func (l *listener) beginDirect() {
 	d := l.mode.direct.Load()
 	if d == nil {
-		d = &directAccept{l: l, ended: make(chan struct{})}
+		d = &directAccept{l: l, ended: newChan[struct{}](0)}
 		d.loops.Store(new([]*acceptLoop))
 	}
 	loops := slices.Clone(*d.loops.Load())
@@ -105,7 +105,7 @@ func (d *directAccept) open(i int) (*acceptLoop, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &acceptLoop{d: d, fd: fd, shared: d.l.addrs.shared(i), awake: make(chan struct{}, 1)}
+	a := &acceptLoop{d: d, fd: fd, shared: d.l.addrs.shared(i), awake: newChan[struct{}](1)}
 	for i := range a.batch {
 		a.batch[i] = from
 	}
