@@ -180,13 +180,10 @@ func (a *acceptLoop) run() {
 // take accepts what waits. It answers false to wait for more clients: the poller
 // is edge-triggered, so only once there is none.
 func (a *acceptLoop) take(uintptr) bool {
-	for {
-		more := false
+	for more := true; more; {
 		a.verdict, more = a.some()
-		if !more {
-			return a.verdict != acceptOn
-		}
 	}
+	return a.verdict != acceptOn
 }
 
 // some accepts one batch and hands it over. With acceptOn, more tells whether

@@ -1,10 +1,10 @@
 package gio
 
 import (
-	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"syscall"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
