@@ -6,6 +6,7 @@ require (
 	github.com/diamondburned/gotk4/pkg v0.2.2
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/net v0.43.0
+	golang.org/x/sys v0.35.0
 )
 
 require (

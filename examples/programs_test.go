@@ -19,8 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // bin is where build puts the programs.
@@ -59,10 +59,8 @@ var build = sync.OnceValues(func() (names []string, err error) {
 	}
 	var paths []string
 	for _, importPath := range strings.Fields(output) {
-		if !strings.Contains(importPath, "/bench/") { // those are not for people
-			paths = append(paths, importPath)
-			names = append(names, path.Base(importPath))
-		}
+		paths = append(paths, importPath)
+		names = append(names, path.Base(importPath))
 	}
 	_, err = run(exec.Command("go", append(append([]string{"build", "-o", bin + "/"}, flags...), paths...)...))
 	return names, err

@@ -6,6 +6,10 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // AddListener accepts from what ln listens on (g_socket_listener_add_socket):
@@ -60,7 +64,7 @@ func dupListening(c syscall.Conn) (int, error) {
 		return -1, err // a nil pointer inside the interface, too
 	}
 	fd, dupErr := -1, error(nil)
-	if err := raw.Control(func(s uintptr) { fd, dupErr = dupCloexec(int(s)) }); err != nil {
+	if err := raw.Control(func(s uintptr) { fd, dupErr = sys.Dup(int(s)) }); err != nil {
 		if _, ok := c.(*os.File); ok {
 			return -1, os.ErrClosed // the one reason, and os does not export it
 		}
@@ -80,46 +84,38 @@ func dupListening(c syscall.Conn) (int, error) {
 func checkListening(fd int) error {
 	kind, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
 	if err != nil {
-		return withMessage(err, "not a socket: %v", err)
+		return sys.WithMessage(err, "not a socket: %v", err)
 	}
 	if kind != syscall.SOCK_STREAM {
-		return withMessage(syscall.ESOCKTNOSUPPORT, "not a stream socket")
+		return sys.WithMessage(syscall.ESOCKTNOSUPPORT, "not a stream socket")
 	}
-	if localAddr(fd) == nil {
-		return withMessage(syscall.EAFNOSUPPORT, "neither a TCP nor a Unix socket")
+	if sockaddr.Local(fd) == nil {
+		return sys.WithMessage(syscall.EAFNOSUPPORT, "neither a TCP nor a Unix socket")
 	}
 	listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
 	if err != nil {
 		return os.NewSyscallError("getsockopt", err)
 	}
 	if listens == 0 {
-		return withMessage(syscall.EINVAL, "the socket does not listen")
+		return sys.WithMessage(syscall.EINVAL, "the socket does not listen")
 	}
 	return nil
 }
 
 // addFD takes fd over, also when it fails.
 func (l *listener) addFD(fd int, source any) error {
-	addr := localAddr(fd)
+	addr := sockaddr.Local(fd)
 	if addr.Network() == "tcp" {
 		// Accepted sockets inherit it, as from the sockets that Listen makes.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
-	ref := takeSource(source)
 	given := false
-	err := l.call(func() error {
-		_, err := l.addLocked(addr, ref, func() (added, error) {
-			given = true
-			return l.native.addFD(fd, ref.ptr)
-		})
-		return err
+	_, err := l.add(addr, source, true, func(source sourceRef) (native.Added, error) {
+		given = true
+		return l.native.AddFD(fd, source.ptr)
 	})
-	if err == nil {
-		return nil
-	}
-	if !given {
+	if err != nil && !given {
 		_ = syscall.Close(fd)
 	}
-	ref.release()
 	return listenError(addr, "", err)
 }

@@ -3,7 +3,6 @@ package gio_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"reflect"
@@ -150,7 +149,7 @@ func afterService(t *testing.T, s *gio.SocketService) after {
 	table["SetActive"] = noErr(func() { s.SetActive(true) })
 	table["Shutdown"] = func() error {
 		if err := s.Shutdown(ctx); err != nil {
-			return fmt.Errorf("%v", err) // not even one that says it is closed
+			return errors.New(err.Error()) // not even one that says it is closed
 		}
 		return errNone
 	}

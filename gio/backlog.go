@@ -8,8 +8,8 @@ func (l *SocketListener) SetBacklog(n int) {
 		n = defaultBacklog
 	}
 	_ = l.l.call(func() error {
-		if !l.l.nativeClosed && l.l.native.backlog() != n {
-			l.l.native.setBacklog(n)
+		if !l.l.life.nativeClosed && l.l.native.Backlog() != n {
+			l.l.native.SetBacklog(n)
 		}
 		return nil
 	})
@@ -20,8 +20,8 @@ func (l *SocketListener) SetBacklog(n int) {
 // Close.
 func (l *SocketListener) Backlog() (n int) {
 	_ = l.l.call(func() error {
-		if !l.l.nativeClosed {
-			n = l.l.native.backlog()
+		if !l.l.life.nativeClosed {
+			n = l.l.native.Backlog()
 		}
 		return nil
 	})

@@ -15,13 +15,12 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-// bareConns serves the address, in a rush, and returns what makes connections
+// bareConns serves the address, in direct mode, and returns what makes connections
 // without GObjects: one end, the test's to close, and its peer.
 func bareConns(t *testing.T, svc *gio.SocketService, addr net.Addr) func() (*gio.SocketConnection, net.Conn) {
 	t.Helper()
 	conns := make(chan *gio.SocketConnection, 1)
-	rushing(t, svc, addr, func(_ context.Context, c *gio.SocketConnection) { conns <- c.Detach() })
-	require.NoError(t, receive(t, conns).Close(), "the client that began the rush")
+	servingDirectly(t, svc, func(_ context.Context, c *gio.SocketConnection) { conns <- c.Detach() })
 	return func() (*gio.SocketConnection, net.Conn) {
 		t.Helper()
 		peer := dial(t, addr)
@@ -131,7 +130,7 @@ func TestObjectsThatAreMadeAtTheEndEnd(t *testing.T) {
 }
 
 // A close that may linger is one that Go's scheduler has to know of.
-func TestRushSeesThatClosingMayLinger(t *testing.T) {
+func TestDirectModeSeesThatClosingMayLinger(t *testing.T) {
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		if cerr := raw.Control(func(fd uintptr) {
@@ -157,7 +156,7 @@ func TestRushSeesThatClosingMayLinger(t *testing.T) {
 }
 
 // The mode is a descriptor's and all its duplicates': others may change it.
-func TestRushWithBlockingDescriptors(t *testing.T) {
+func TestDirectModeWithBlockingDescriptors(t *testing.T) {
 	setBlocking := func(t *testing.T, c syscall.Conn) {
 		t.Helper()
 		raw, err := c.SyscallConn()

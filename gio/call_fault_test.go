@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -85,7 +84,7 @@ func failEachOf(t *testing.T, f *faults, c call, network, address string) {
 		if err != nil {
 			told++
 			var op *net.OpError
-			require.True(t, errors.As(err, &op), "%T: %v", err, err)
+			require.ErrorAs(t, err, &op)
 			require.ErrorIs(t, err, errno)
 		}
 		require.LessOrEqual(t, refused, 1)
@@ -213,7 +212,7 @@ func TestOutOfDescriptorsIsQuietAndEnds(t *testing.T) {
 		t.Log(lastLines(output))
 		return
 	}
-	neverRush(t) // one that ends gives a descriptor back, with which a client is served
+	byGIO(t) // one that ends gives a descriptor back, with which a client is served
 	logs := &clientLog{}
 	const services = 3
 	var svcs [services]*gio.SocketService

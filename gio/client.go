@@ -11,13 +11,15 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -83,7 +85,6 @@ type SocketClient struct {
 // does not keep a forgotten one alive.
 type client struct {
 	// Immutable.
-	id      uint64
 	loop    *glibloop.Loop
 	shared  bool // loop is sharedLoop, to be released
 	log     *slog.Logger
@@ -97,7 +98,7 @@ type client struct {
 
 	// mu protects what follows. It is not held while user code runs.
 	mu         sync.Mutex
-	native     nativeClient // one C reference, until closed
+	native     native.Client // one C reference, until closed
 	ended      bool
 	handlers   map[SignalHandle]*handler
 	nextHandle SignalHandle
@@ -106,19 +107,7 @@ type client struct {
 	cleanup runtime.Cleanup
 }
 
-// clients finds a client by the id that C carries.
-var clients struct {
-	next atomic.Uint64
-	byID sync.Map // uint64 -> *client
-}
-
-func lookupClient(id uint64) *client {
-	v, ok := clients.byID.Load(id)
-	if !ok {
-		return nil
-	}
-	return v.(*client)
-}
+var _ native.ClientCallbacks = (*client)(nil)
 
 // NewSocketClient makes a client (g_socket_client_new). It does not block, but
 // for reading the files of ClientConfig.TLS.
@@ -127,7 +116,6 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 		cfg = &ClientConfig{}
 	}
 	c := &client{
-		id:       clients.next.Add(1),
 		loop:     cfg.Loop,
 		log:      cfg.Logger,
 		timeout:  max(cfg.Timeout, 0),
@@ -158,7 +146,7 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 	if proxy != "" {
 		err := plainText(proxy)
 		if err == nil {
-			err = checkURI(proxy)
+			err = native.CheckURI(proxy)
 		}
 		if err != nil {
 			c.wrong, proxy = fmt.Errorf("ClientConfig.Proxy: %w", err), ""
@@ -177,11 +165,10 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 	if cfg.ProxyResolver != nil {
 		resolver = cfg.ProxyResolver // else a nil of another type, which is not nil
 	}
-	c.native = newNativeClient(family, local, uint(seconds), !cfg.DisableProxy, resolver, proxy)
+	c.native = native.NewClient(c, family, local, uint(seconds), !cfg.DisableProxy, resolver, proxy)
 	if c.loop == nil {
 		c.loop, c.shared = acquireSharedLoop(), true
 	}
-	clients.byID.Store(c.id, c)
 	sc := &SocketClient{c}
 	c.cleanup = runtime.AddCleanup(sc, func(c *client) { c.close() }, c)
 	return sc
@@ -198,7 +185,7 @@ func localAddress(a net.Addr) ([]byte, error) {
 		}
 		return nil, &net.AddrError{Err: "ClientConfig.LocalAddr needs an IP address", Addr: t.String()}
 	}
-	return nativeAddr(a)
+	return sockaddr.Encode(a)
 }
 
 // sharedLoop is what clients without a Loop connect on, while there are any.
@@ -274,7 +261,7 @@ func (c *SocketClient) ConnectToHost(ctx context.Context, hostAndPort string, de
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	return c.connect(ctx, &dialTarget{kind: dialHost, a: hostAndPort, port: defaultPort, host: host, identity: strings.Trim(host, "[]"), text: hostAndPort})
+	return c.connect(ctx, &dialTarget{kind: native.DialHost, a: hostAndPort, port: defaultPort, host: host, identity: strings.Trim(host, "[]"), text: hostAndPort})
 }
 
 // ConnectToService connects to one of the hosts that offer a service in a
@@ -283,7 +270,7 @@ func (c *SocketClient) ConnectToHost(ctx context.Context, hostAndPort string, de
 // Otherwise it is as Dial.
 func (c *SocketClient) ConnectToService(ctx context.Context, domain, service string) (*SocketConnection, error) {
 	record := "_" + service + "._tcp." + domain
-	return c.connect(ctx, &dialTarget{kind: dialService, a: domain, b: service, host: record, identity: domain, text: record})
+	return c.connect(ctx, &dialTarget{kind: native.DialService, a: domain, b: service, host: record, identity: domain, text: record})
 }
 
 // ConnectToURI connects to the host of a URI; it wraps
@@ -295,11 +282,11 @@ func (c *SocketClient) ConnectToURI(ctx context.Context, uri string, defaultPort
 	if u, err := url.Parse(uri); err == nil && u.Host != "" {
 		host = u.Hostname()
 	}
-	return c.connect(ctx, &dialTarget{kind: dialURI, a: uri, port: defaultPort, host: host, identity: host, text: uri})
+	return c.connect(ctx, &dialTarget{kind: native.DialURI, a: uri, port: defaultPort, host: host, identity: host, text: uri})
 }
 
 func (c *SocketClient) connect(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
-	t.family, t.network = familyOfClient, c.c.network
+	t.family, t.network = native.FamilyOfClient, c.c.network
 	sc, err := c.c.dial(ctx, t)
 	runtime.KeepAlive(c)
 	return sc, err
@@ -315,7 +302,7 @@ func (c *SocketClient) Gotk4() *gotkgio.SocketClient {
 	c.c.mu.Lock()
 	defer c.c.mu.Unlock()
 	if c.c.wrapper == nil && !c.c.ended {
-		c.c.wrapper = &gotkgio.SocketClient{Object: wrap(c.c.native.pointer())}
+		c.c.wrapper = &gotkgio.SocketClient{Object: native.Wrap(c.c.native.Pointer())}
 	}
 	return c.c.wrapper
 }
@@ -341,24 +328,24 @@ func (c *client) close() {
 	c.handlers, c.wrapper = nil, nil
 	c.mu.Unlock()
 	c.die()
-	clients.byID.Delete(c.id)
+	c.native.Forget()
 	for _, h := range handlers {
-		c.native.disconnect(h.c)
+		c.native.Disconnect(h.c)
 	}
-	c.native.unref()
+	c.native.Unref()
 	if c.shared {
 		releaseSharedLoop()
 	}
 }
 
 // ref takes a reference to the GSocketClient, for one dial.
-func (c *client) ref() (nativeClient, error) {
+func (c *client) ref() (native.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
-		return nativeClient{}, net.ErrClosed
+		return native.Client{}, net.ErrClosed
 	}
-	c.native.ref()
+	c.native.Ref()
 	return c.native, nil
 }
 
@@ -366,10 +353,10 @@ var errOnLoop = errors.New("called on the loop's own thread, which would wait fo
 
 // stopped says that the loop has ended.
 func stopped(err error) error {
-	return withMessage(err, "the loop of the client has ended: %v", err)
+	return sys.WithMessage(err, "the loop of the client has ended: %v", err)
 }
 
 // timeoutError is what GIO's own timeout would be.
 func (c *client) timeoutError() error {
-	return &Error{Domain: "g-io-error-quark", Code: codeTimedOut, Message: fmt.Sprintf("no connection within %v", c.timeout)}
+	return &Error{Domain: native.IODomain, Code: native.CodeTimedOut, Message: fmt.Sprintf("no connection within %v", c.timeout)}
 }

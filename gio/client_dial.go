@@ -3,11 +3,10 @@ package gio
 import (
 	"context"
 	"net"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -16,7 +15,6 @@ import (
 // of it is closed.
 type dial struct {
 	loop  *glibloop.Loop
-	id    uint64 // the loop's thread only; 0: never started
 	state atomic.Int32
 
 	result chan dialed   // of capacity 1: the loop never waits
@@ -34,19 +32,7 @@ type dialed struct {
 	err error
 }
 
-// dials finds a dial by the id that C carries, until it has ended.
-var dials struct {
-	next atomic.Uint64
-	byID sync.Map // uint64 -> *dial
-}
-
-func lookupDial(id uint64) *dial {
-	v, ok := dials.byID.Load(id)
-	if !ok {
-		return nil
-	}
-	return v.(*dial)
-}
+var _ native.DialCallbacks = (*dial)(nil)
 
 func (c *client) dial(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
 	if ctx.Err() != nil {
@@ -92,27 +78,25 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 	if c.loop.OnLoop() {
 		return nil, errOnLoop
 	}
-	native, err := c.ref()
+	client, err := c.ref()
 	if err != nil {
 		return nil, err
 	}
-	d := &dial{loop: c.loop, result: make(chan dialed, 1), ended: make(chan struct{})}
-	cancellable := newNativeDial()
-	defer cancellable.unref()
-	cancellable.ref() // for the function on the loop, which may outlive this one
+	d := &dial{loop: c.loop, result: newChan[dialed](1), ended: newChan[struct{}](0)}
+	cancellable := native.NewDial()
+	defer cancellable.Unref()
+	cancellable.Ref() // for the function on the loop, which may outlive this one
 	release := func() {
-		native.unref()
-		cancellable.unref()
+		client.Unref()
+		cancellable.Unref()
 	}
 	err = c.loop.Invoke(func() {
 		defer release()
 		if d.state.Load() == dialAbandoned {
-			d.end()
+			d.DialEnded()
 			return
 		}
-		d.id = dials.next.Add(1)
-		dials.byID.Store(d.id, d)
-		cancellable.start(native, d.loop, d.id, t)
+		cancellable.Start(d, client, d.loop, t.kind, t.family, t.a, t.b, t.port)
 	})
 	if err != nil {
 		release()
@@ -131,7 +115,7 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 		// It came in the same moment.
 		return d.answer(<-d.result)
 	}
-	cancellable.cancel(d.loop)
+	cancellable.Cancel(d.loop)
 	go d.outlive()
 	return nil, err
 }
@@ -154,7 +138,7 @@ func (d *dial) outlive() {
 	}
 	const longest = 50 * time.Millisecond
 	for wait := time.Millisecond; ; wait = min(2*wait, longest) {
-		drainContext(d.loop)
+		native.DrainContext(d.loop)
 		select {
 		case <-d.ended:
 			return
@@ -163,39 +147,26 @@ func (d *dial) outlive() {
 	}
 }
 
-// connected or failed is called once, on the loop's thread, and then end.
+// Dialed or DialFailed is called once, on the loop's thread, and then DialEnded.
 
-func (d *dial) connected(n *dialedConn) {
+func (d *dial) Dialed(n *native.Dialed) {
 	if !d.state.CompareAndSwap(dialWaiting, dialAnswered) {
-		n.conn().close()
+		n.Connection().Close()
 		return
 	}
 	d.result <- dialed{sc: newDialed(n)}
 }
 
-func (d *dial) failed(err error) {
+func (d *dial) DialFailed(err error) {
 	if d.state.CompareAndSwap(dialWaiting, dialAnswered) {
 		d.result <- dialed{err: err}
 	}
 }
 
-func (d *dial) end() {
-	dials.byID.Delete(d.id)
-	close(d.ended)
-}
+func (d *dial) DialEnded() { close(d.ended) }
 
 // newDialed makes the Go side of a connection and takes over its reference.
-func newDialed(n *dialedConn) *SocketConnection {
-	c := &conn{native: n.conn(), fd: int32(n.descriptor())}
-	c.shared.Store(true) // handlers of "event" have seen it
-	if c.remote = goAddr(n.peerBytes()); c.remote == nil {
-		c.remote = emptyAddr(0) // the peer has gone already
-	}
-	if c.remote.Network() == "unix" {
-		c.family = syscall.AF_UNIX
-	} else {
-		c.family = syscall.AF_INET
-	}
-	c.count()
-	return &SocketConnection{c}
+func newDialed(n *native.Dialed) *SocketConnection {
+	// Handlers of "event" have seen it. No address: the peer has gone already.
+	return newConnOf(n.Connection(), n.FD(), n.PeerBytes(), true)
 }

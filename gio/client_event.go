@@ -3,7 +3,8 @@ package gio
 import (
 	"net"
 
-	"github.com/glibserve/glibserve/internal/stall"
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 )
 
 // ClientEvent is a GSocketClientEvent.
@@ -62,7 +63,7 @@ func (c *SocketClient) ConnectEvent(f func(event ClientEvent, target string, rem
 	h := &handler{fn: clientEventFunc(f), at: at}
 	c.c.handlers[id] = h
 	// No handler runs in here, so holding mu is safe, and Disconnect finds h.c.
-	h.c = c.c.native.connect(c.c.id, uint64(id))
+	h.c = c.c.native.Connect(uint64(id))
 	return id
 }
 
@@ -73,12 +74,12 @@ func (c *SocketClient) Disconnect(h SignalHandle) {
 	defer c.c.mu.Unlock()
 	if x := c.c.handlers[h]; x != nil {
 		delete(c.c.handlers, h)
-		c.c.native.disconnect(x.c)
+		c.c.native.Disconnect(x.c)
 	}
 }
 
-// event calls one handler. No panic leaves it.
-func (c *client) event(id uint64, event ClientEvent, e *clientEvent) {
+// ClientEvent calls one handler. No panic leaves it.
+func (c *client) ClientEvent(id uint64, e *native.ClientEvent) {
 	c.mu.Lock()
 	h := c.handlers[SignalHandle(id)]
 	c.mu.Unlock()
@@ -90,13 +91,8 @@ func (c *client) event(id uint64, event ClientEvent, e *clientEvent) {
 	if h == nil {
 		return
 	}
-	if stall.Watching() {
-		defer watchStall(c.loop, c.log, "ConnectEvent handler", h.at)()
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(c.log, "ConnectEvent handler", h.at, v, nil)
-		}
-	}()
-	h.fn.(clientEventFunc)(event, e.targetText(), goAddr(e.peerBytes()))
+	defer c.loop.WatchAt("ConnectEvent handler", uintptr(h.at), c.log)()
+	callUser(c.log, "ConnectEvent handler", h.at, nil, func() {
+		h.fn.(clientEventFunc)(ClientEvent(e.Event()), e.Target(), sockaddr.Decode(e.PeerBytes()))
+	})
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -245,7 +244,7 @@ func TestUnreachableProxyIsSaidSo(t *testing.T) {
 	client := newClient(t, &gio.ClientConfig{Proxy: "socks5://" + refused})
 	_, err := client.Dial(t.Context(), "tcp", "far.invalid:123")
 	require.Error(t, err)
-	require.True(t, strings.Contains(err.Error(), "proxy"), err)
+	require.ErrorContains(t, err, "proxy")
 	for _, proxy := range []string{"nonsense", "unheard-of://127.0.0.1:1", "socks5://", "socks5://[", ":"} {
 		t.Run(proxy, func(t *testing.T) {
 			_, err := newClient(t, &gio.ClientConfig{Proxy: proxy}).Dial(t.Context(), "tcp", refused)

@@ -8,16 +8,16 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
-)
 
-// familyOfClient is what GSocketClient:family says.
-const familyOfClient = -1
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+)
 
 // dialTarget is what to connect to, in the form that C takes.
 type dialTarget struct {
 	kind   int
-	family int    // AF_*, 0 for any, familyOfClient
-	a, b   string // see client.h
+	family int    // AF_*, 0 for any, native.FamilyOfClient
+	a, b   string // see native.DialNative and the others
 	port   uint16
 
 	identity string // what a certificate must be for
@@ -46,12 +46,12 @@ func (t *dialTarget) netAddr() net.Addr {
 
 // parseTarget reads an address as package net does. The target is never nil.
 func (c *client) parseTarget(ctx context.Context, network, address string) (*dialTarget, error) {
-	t := &dialTarget{network: network, text: address, family: familyOfClient}
+	t := &dialTarget{network: network, text: address, family: native.FamilyOfClient}
 	switch network {
 	case "unix":
 		addr := &net.UnixAddr{Name: address, Net: "unix"}
-		sa, err := nativeUnix(addr)
-		t.kind, t.a, t.addr, t.family = dialNative, string(sa), addr, 0
+		sa, err := sockaddr.EncodeUnix(addr)
+		t.kind, t.a, t.addr, t.family = native.DialNative, string(sa), addr, 0
 		return t, err
 	case "tcp":
 		network = c.network
@@ -76,7 +76,7 @@ func (c *client) parseTarget(ctx context.Context, network, address string) (*dia
 	}
 	switch {
 	case host == "" && network == "tcp":
-		t.kind = dialLoopback
+		t.kind = native.DialLoopback
 		return t, nil
 	case host == "" && network == "tcp4":
 		host = "127.0.0.1"
@@ -85,15 +85,15 @@ func (c *client) parseTarget(ctx context.Context, network, address string) (*dia
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		t.kind, t.a = dialName, host
+		t.kind, t.a = native.DialName, host
 		return t, plainText(host)
 	}
 	addr := &net.TCPAddr{IP: ip.AsSlice(), Zone: ip.Zone(), Port: port}
 	if is4 := addr.IP.To4() != nil; (network == "tcp4" && !is4) || (network == "tcp6" && is4) {
 		return t, &net.AddrError{Err: "no suitable address", Addr: host}
 	}
-	sa, err := nativeTCP(addr)
-	t.kind, t.a, t.addr = dialNative, string(sa), addr
+	sa, err := sockaddr.EncodeTCP(addr)
+	t.kind, t.a, t.addr = native.DialNative, string(sa), addr
 	return t, err
 }
 
@@ -115,7 +115,7 @@ func (c *client) check(t *dialTarget) error {
 			return &net.AddrError{Err: "mismatched local address type", Addr: c.local.String()}
 		}
 	}
-	if t.kind != dialNative {
+	if t.kind != native.DialNative {
 		if err := plainText(t.a); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (c *client) opError(t *dialTarget, err error) error {
 			IsNotFound:  e.Code == codeResolverNotFound,
 			IsTemporary: e.Code == codeResolverTemporary,
 		}
-	case e.Domain == "g-io-error-quark" && e.Code >= codeProxyFailed && e.Code <= codeProxyNotAllowed:
+	case e.Domain == native.IODomain && e.Code >= codeProxyFailed && e.Code <= codeProxyNotAllowed:
 		op.Err = both{e, ErrProxy}
 	}
 	return op

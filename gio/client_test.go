@@ -427,8 +427,9 @@ func TestConnectionsOutliveTheirClient(t *testing.T) {
 
 func TestClientGotk4IsTheSameObject(t *testing.T) {
 	client := newClient(t, &gio.ClientConfig{Timeout: 1500 * time.Millisecond, DisableProxy: true})
-	require.NotNil(t, client.Gotk4())
-	require.Same(t, client.Gotk4(), client.Gotk4())
+	object := client.Gotk4()
+	require.NotNil(t, object)
+	require.Same(t, object, client.Gotk4())
 	require.EqualValues(t, 2, client.Gotk4().Timeout())
 	require.False(t, client.Gotk4().EnableProxy())
 	require.NoError(t, client.Close())

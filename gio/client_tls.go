@@ -35,7 +35,7 @@ func (tls *clientTLS) start(ctx context.Context, sc *SocketConnection, t *dialTa
 		_ = sc.Close() // GIO would accept a certificate for any name
 		return errors.New("ClientTLSConfig.ServerName is needed: the address has no host name")
 	}
-	err := sc.startTLS(ctx, tls.cfg.conn(tls.material, name))
+	err := sc.startTLS(ctx, tls.cfg.on(&sc.c.fd, tls.material, name))
 	if err == nil {
 		return nil
 	}

@@ -1,15 +1,17 @@
 package gio
 
 import (
-	"encoding/binary"
 	"io"
 	"net"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
-	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+	"github.com/glibserve/glibserve/gio/internal/giostream"
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // SocketConnection is a GSocketConnection (GTcpConnection, GUnixConnection) as
@@ -33,96 +35,106 @@ var (
 	_ syscall.Conn  = (*SocketConnection)(nil)
 )
 
-// conn is the state behind a SocketConnection, apart from it so that the books
-// of a service don't keep a forgotten one alive.
+// conn is the state behind a SocketConnection, apart from it so that the table
+// of a service doesn't keep a forgotten one alive.
 type conn struct {
-	native nativeConn // one C reference, given up by end; none while bare
-	fd     int32      // GSocket's own; never closed from Go
-	family uint16
+	fd       netfd.FD
+	tls      atomic.Pointer[giostream.TLS] // nil: plain
+	addrs    connAddrs
+	wrappers connWrappers
 
-	closed   atomic.Bool
+	source   any // immutable
 	detached atomic.Bool
-	bare     atomic.Bool // there are no GObjects yet; set back by objects
-	shared   atomic.Bool // somebody else may have the GObjects
-	lingers  bool        // SO_LINGER may be set; immutable
-	sends    uint8       // under wmu
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
-	tracked  bool        // in the owner's books; under owner.live
 
-	// life is held for reading by every operation while it uses the C objects
-	// or waits, and for writing by end.
-	life sync.RWMutex
-	rmu  sync.Mutex // one Read at a time; protects poll.read and unread
-	wmu  sync.Mutex // one Write at a time, whole; protects poll.write
-	poll pollState
-	tls  atomic.Pointer[tlsConn]   // nil: plain
-	idle atomic.Pointer[idleWatch] // nil: no limit was ever set
-
-	unread    byte // what ReceiveFile took and Read has to return first
-	hasUnread bool
-
-	owner      *listener // nil for a client's connection
-	prev, next *conn     // in owner's list of live connections, under its lock
-
-	addrMu sync.Mutex
-	peer   [28]byte // a native IP sockaddr, decoded when somebody asks
-	self   [28]byte // ours, kept by end for those who ask later
-	saved  bool     // under addrMu: self is all there is, the descriptor may be gone
-	hint   net.Addr // the listening socket's, where it must be ours; immutable
-	local  net.Addr // under addrMu, as is remote
-	remote net.Addr
-	source any
-
-	cleanup runtime.Cleanup // under addrMu, as is wrapper
-	wrapper *gotkgio.SocketConnection
-	socket  *gotkgio.Socket // under addrMu too
+	owner *listener // nil: a client's, or one of a pair. Immutable
+	connLinks
 }
 
-// newConn makes the Go side of an accepted connection. It takes over the
-// reference that the trampoline offers; one of a rush begins without.
-func newConn(l *listener, in *incoming) *SocketConnection {
-	c := &conn{native: in.conn(), fd: int32(in.descriptor()), owner: l, source: in.sourceValue()}
-	c.shared.Store(!hasCalls || l != nil && l.foreign.Load())
-	c.hint = l.addrOf(in.listening())
-	b, known := in.peerBytes()
+// connLinks are a connection's place in its owner's table, under the table's lock.
+type connLinks struct {
+	tracked    bool
+	prev, next *conn
+}
+
+// newConn makes the Go side of an accepted connection. It takes over the reference
+// that the trampoline offers.
+func newConn(l *listener, in *native.Incoming) *SocketConnection {
+	return makeConn(l, in, false)
+}
+
+// newDirectConn makes the Go side of a connection that Go has accepted, without
+// GObjects. It gets them at once where they are needed: by TLS, and by a Unix socket,
+// which may carry descriptors, with which closing may take any time. The connection
+// is the caller's to close also when there is an error. lingers tells that SO_LINGER
+// may be set.
+func newDirectConn(l *listener, in *native.Incoming, lingers bool) (*SocketConnection, error) {
+	sc := makeConn(l, in, lingers)
+	if sc.c.addrs.family != syscall.AF_UNIX && sc.c.tls.Load() == nil {
+		return sc, nil
+	}
+	_, err := sc.c.fd.Objects()
+	return sc, err
+}
+
+func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection {
+	c := &conn{owner: l, source: sourceValue(in)}
+	c.addrs.listen = l.listenAddr(in.Listening())
+	fd := in.FD()
+	b, known := in.PeerBytes()
 	if !known { // a named Unix socket
-		var buf [sizeofSockaddr]byte
-		n, _ := peername(int(c.fd), buf[:])
+		var buf [sockaddr.Max]byte
+		n, _ := sys.Peername(fd, buf[:])
 		b = buf[:n]
 	}
-	switch {
-	case len(b) < 2:
-		// Gone before it was accepted.
-		if self := c.localAddr(); self.Network() == "unix" {
-			c.family = syscall.AF_UNIX
-		}
-		c.remote = emptyAddr(int(c.family))
-	default:
-		c.family = binary.NativeEndian.Uint16(b)
-		if c.family == syscall.AF_UNIX {
-			c.remote = goAddr(b)
-		} else {
-			copy(c.peer[:], b)
-		}
-	}
-	if l != nil && l.tls != nil {
-		c.tls.Store(l.tls.conn())
-	}
-	if l != nil && l.cfg.IdleTimeout > 0 {
-		c.idle.Store(&idleWatch{c: c, limit: l.cfg.IdleTimeout})
-	}
-	if c.native != (nativeConn{}) {
-		c.count()
+	c.addrs.setPeer(fd, b)
+	c.fd.Init(netfd.Config{
+		FD: fd, Connection: in.Connection(), Exposed: l.exposed.Load(),
+		Unix: c.addrs.family == syscall.AF_UNIX, Lingers: lingers,
+		IdleTimeout: l.cfg.IdleTimeout, Shared: &l.poller,
+	})
+	if l.tls != nil {
+		c.tls.Store(l.tls.on(&c.fd))
 	}
 	return &SocketConnection{c}
 }
 
+// newConnOf makes the Go side of a connection that no listener has accepted, and
+// takes over its reference. Without the peer's address it asks for that.
+func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketConnection {
+	c := &conn{}
+	if peer == nil {
+		var buf [sockaddr.Max]byte
+		n, _ := sys.Peername(fd, buf[:])
+		peer = buf[:n]
+	}
+	c.addrs.setPeer(fd, peer)
+	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
+	return &SocketConnection{c}
+}
+
+// forEmission returns the GObjects for an emission of "incoming", which others see
+// from now on if exposed.
+func (c *conn) forEmission(exposed bool) (native.Connection, error) {
+	if !c.fd.Acquire() {
+		return native.Connection{}, net.ErrClosed
+	}
+	defer c.fd.Release()
+	if exposed {
+		return c.fd.Expose()
+	}
+	return c.fd.Objects()
+}
+
+func (c *conn) closed() bool { return c.fd.Closed() }
+
 // watchForgotten closes the connection should its last user lose it.
 func (sc *SocketConnection) watchForgotten() {
-	sc.c.addrMu.Lock()
-	defer sc.c.addrMu.Unlock()
-	if !sc.c.closed.Load() {
-		sc.c.cleanup = runtime.AddCleanup(sc, forgotten, sc.c)
+	w := &sc.c.wrappers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !sc.c.closed() {
+		w.cleanup = runtime.AddCleanup(sc, forgotten, sc.c)
 	}
 }
 
@@ -130,15 +142,18 @@ func (sc *SocketConnection) watchForgotten() {
 // until there are some, the peer has closed its side (io.EOF), the read
 // deadline has passed, or Close or CloseRead.
 func (sc *SocketConnection) Read(b []byte) (int, error) {
-	// No defer, and small frames from here on: when the goroutine that waits
-	// for an idle client needs no more than its first 2 KiB of stack, that
-	// client costs a third less.
+	// No defer, and a small frame, as in package netfd: that of an idle client
+	// stays on the stack.
 	c := sc.c
-	c.rmu.Lock()
-	c.life.RLock()
-	n, err := c.readLocked(b)
-	c.life.RUnlock()
-	c.rmu.Unlock()
+	n, err := 0, net.ErrClosed
+	if c.fd.Lock(netfd.Reading) {
+		if t := c.tls.Load(); t == nil {
+			n, err = c.fd.ReadLocked(b)
+		} else {
+			n, err = t.Read(b)
+		}
+		c.fd.Unlock(netfd.Reading)
+	}
 	if err != nil && err != io.EOF {
 		err = c.opError("read", err)
 	}
@@ -146,128 +161,25 @@ func (sc *SocketConnection) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// readLocked is for callers that hold rmu and life.
-func (c *conn) readLocked(b []byte) (int, error) {
-	if c.closed.Load() {
-		return 0, net.ErrClosed
-	}
-	if len(b) == 0 {
-		return 0, nil
-	}
-	if c.hasUnread {
-		b[0], c.hasUnread = c.unread, false
-		return 1, nil
-	}
-	if t := c.tls.Load(); t != nil {
-		return t.read(c, b)
-	}
-	w := c.idle.Load()
-	if c.poll.file.Load() == nil {
-		// Most reads of a short connection end here: it never costs a second
-		// descriptor or a place with the poller.
-		for {
-			n, errno := c.recv(b)
-			if errno != syscall.EAGAIN || w.waits(reading, false) {
-				return c.readResult(w, n, errno)
-			}
-			if c.closed.Load() || !c.park() {
-				break
-			}
-		}
-	}
-	return c.readPolled(w, b)
-}
-
-func (c *conn) readPolled(w *idleWatch, b []byte) (int, error) {
-	p, err := c.register()
-	if err != nil {
-		_ = w.ended(reading, 0)
-		return 0, err
-	}
-	n, errno, err := p.read(c, w, b)
-	if err != nil {
-		if ierr := w.ended(reading, errno); ierr != nil {
-			err = ierr
-		}
-		return 0, c.pollError(err)
-	}
-	return c.readResult(w, n, errno)
-}
-
-func (c *conn) readResult(w *idleWatch, n int, errno syscall.Errno) (int, error) {
-	if err := w.ended(reading, errno); err != nil {
-		return 0, err
-	}
-	if errno != 0 {
-		return 0, c.errnoError("recv", errno)
-	}
-	if n == 0 {
-		return 0, io.EOF
-	}
-	w.moves(reading)
-	return n, nil
-}
-
 // Write writes all of b (as g_socket_send_with_blocking). It blocks until the
 // kernel has taken it, the write deadline has passed, or Close; the count says
 // how much went out before an error.
 func (sc *SocketConnection) Write(b []byte) (int, error) {
 	c := sc.c
-	c.wmu.Lock()
-	c.life.RLock()
 	n, err := 0, net.ErrClosed
-	if !c.closed.Load() {
-		n, err = c.writeLocked(b)
+	if c.fd.Lock(netfd.Writing) {
+		if t := c.tls.Load(); t == nil {
+			n, err = c.fd.WriteLocked(b)
+		} else {
+			n, err = t.Write(b)
+		}
+		c.fd.Unlock(netfd.Writing)
 	}
-	c.life.RUnlock()
-	c.wmu.Unlock()
 	if err != nil {
 		err = c.opError("write", err)
 	}
 	runtime.KeepAlive(sc)
 	return n, err
-}
-
-// writeLocked is for callers that hold wmu and life.
-func (c *conn) writeLocked(b []byte) (int, error) {
-	if t := c.tls.Load(); t != nil {
-		return t.write(c, b)
-	}
-	done := 0
-	w := c.idle.Load()
-	p := c.poll.file.Load()
-	if p == nil {
-		for done < len(b) {
-			n, errno := c.send(b[done:])
-			done += n
-			w.moves(writing)
-			if errno == syscall.EAGAIN {
-				break
-			}
-			if errno != 0 {
-				return done, c.errnoError("send", errno)
-			}
-		}
-		if done == len(b) {
-			return done, nil
-		}
-		var err error
-		if p, err = c.register(); err != nil {
-			return done, err
-		}
-	}
-	n, errno, err := p.write(c, w, b[done:])
-	done += n
-	if ierr := w.ended(writing, errno); ierr != nil {
-		return done, ierr
-	}
-	if err != nil {
-		return done, c.pollError(err)
-	}
-	if errno != 0 {
-		return done, c.errnoError("send", errno)
-	}
-	return done, nil
 }
 
 // Close closes the connection (g_io_stream_close, g_socket_close): exactly
@@ -277,49 +189,44 @@ func (c *conn) writeLocked(b []byte) (int, error) {
 // SetGracefulDisconnect made it wait for the peer.
 func (sc *SocketConnection) Close() error {
 	c := sc.c
-	if !c.closed.CompareAndSwap(false, true) {
+	if !c.fd.BeginClose() {
 		return c.opError("close", net.ErrClosed)
 	}
-	c.tls.Load().interrupt()
+	c.tls.Load().Interrupt()
 	err := c.drainIfGraceful()
 	c.finish(true)
-	c.addrMu.Lock()
-	defer c.addrMu.Unlock()
-	c.cleanup.Stop()
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	c.wrappers.cleanup.Stop()
 	runtime.KeepAlive(sc)
 	return err
 }
 
-// end makes the connection unusable, waits until nobody is inside C, and gives
-// up the reference. closeStream is false for one that nobody took: that one is
-// GIO's to close.
+// end makes the connection unusable, waits until nobody uses it, and gives up the
+// reference. closeStream is false for one that nobody took: that one is GIO's to
+// close.
 func (c *conn) end(closeStream bool) bool {
-	if !c.closed.CompareAndSwap(false, true) {
+	if !c.fd.BeginClose() {
 		return false
 	}
 	c.finish(closeStream)
 	return true
 }
 
-// finish is for whoever set closed.
+// finish is for whoever began to close.
 func (c *conn) finish(closeStream bool) {
 	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
-	c.saveLocalAddr()
-	c.poll.close() // wakes the waiters
-	c.idle.Load().stop()
-	c.tls.Load().interrupt()
-	c.life.Lock()
-	defer c.life.Unlock()
-	if t := c.tls.Load(); t.begun() || t != nil && closeStream && !c.bare.Load() {
-		t.end(c.native)
-	} else if closeStream {
-		c.closeObjects()
+	c.addrs.keepLocal(&c.fd)
+	t := c.tls.Load()
+	t.Interrupt() // who waits for the handshake has a reference
+	c.fd.Evict()
+	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
+		t.End(c.fd.Surrender())
 	} else {
-		c.native.unref()
+		c.fd.Destroy(closeStream)
 	}
-	c.native = nativeConn{}
 }
 
 // CloseRead shuts down the reading side (g_socket_shutdown): Read returns
@@ -331,27 +238,26 @@ func (sc *SocketConnection) CloseRead() error { return sc.shutdown(true, false) 
 func (sc *SocketConnection) CloseWrite() error { return sc.shutdown(false, true) }
 
 func (sc *SocketConnection) shutdown(rd, wr bool) error {
-	if t := sc.c.tls.Load(); t != nil {
-		return sc.shutdownTLS(t, rd, wr)
+	if sc.c.tls.Load() != nil {
+		return sc.shutdownTLS(rd, wr)
 	}
-	return sc.use("shutdown", func(n nativeConn) error {
-		if err := n.shutdown(rd, wr); err != nil {
-			return sc.c.errnoError("shutdown", err.(syscall.Errno))
+	return sc.use("shutdown", func(n native.Connection) error {
+		if errno := n.Shutdown(rd, wr); errno != 0 {
+			return netfd.ErrnoError("shutdown", errno)
 		}
 		return nil
 	})
 }
 
 // use runs f while the C objects are alive.
-func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
+func (sc *SocketConnection) use(op string, f func(n native.Connection) error) error {
 	defer runtime.KeepAlive(sc)
 	c := sc.c
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.closed.Load() {
+	if !c.fd.Acquire() {
 		return c.opError(op, net.ErrClosed)
 	}
-	n, err := c.objects()
+	defer c.fd.Release()
+	n, err := c.fd.Objects()
 	if err == nil {
 		err = f(n)
 	}
@@ -365,12 +271,12 @@ func (sc *SocketConnection) use(op string, f func(n nativeConn) error) error {
 // (g_socket_connection_is_connected). A peer that has gone shows in Read, not
 // here.
 func (sc *SocketConnection) IsConnected() bool {
-	if sc.c.bare.Load() {
-		return !sc.c.closed.Load()
+	if !sc.c.fd.HasObjects() {
+		return !sc.c.closed()
 	}
 	connected := false
-	_ = sc.use("status", func(n nativeConn) error {
-		connected = n.isConnected()
+	_ = sc.use("status", func(n native.Connection) error {
+		connected = n.IsConnected()
 		return nil
 	})
 	return connected
@@ -395,6 +301,6 @@ func (c *conn) opError(op string, err error) error {
 	if _, ok := err.(*net.OpError); ok {
 		return err
 	}
-	remote := c.remoteAddr()
-	return &net.OpError{Op: op, Net: networkOf(remote), Source: c.localAddr(), Addr: remote, Err: err}
+	remote := c.addrs.remoteAddr()
+	return &net.OpError{Op: op, Net: sockaddr.Network(remote), Source: c.localAddr(), Addr: remote, Err: err}
 }

@@ -55,8 +55,8 @@ func TestCloseWakesWhoWaitsForTheirTurn(t *testing.T) {
 				errc <- err
 			}()
 		}
-		parked(t, "gio.(*SocketConnection).Read", 1)
-		parked(t, "gio.(*SocketConnection).Write", 1)
+		parked(t, "gio.(*SocketConnection).Read", n)
+		parked(t, "gio.(*SocketConnection).Write", n)
 		require.NoError(t, c.Close())
 		for range 2 * n {
 			require.ErrorIs(t, receive(t, errc), net.ErrClosed)

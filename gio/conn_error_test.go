@@ -30,11 +30,11 @@ func init() {
 		var op *net.OpError
 		switch {
 		case !errors.Is(err, syscall.EACCES), !errors.Is(err, fs.ErrPermission):
-			return fmt.Errorf("not EACCES but %v (%#v)", err, err)
+			return fmt.Errorf("not EACCES but %w (%T)", err, err)
 		case !errors.As(err, &op), op.Op != "listen", op.Net != "unix":
-			return fmt.Errorf("no *net.OpError of listen: %#v", err)
+			return fmt.Errorf("no *net.OpError of listen: %w", err)
 		case !strings.Contains(err.Error(), args[0]):
-			return fmt.Errorf("the path is missing in %q", err)
+			return fmt.Errorf("the path is missing in %w", err)
 		}
 		return nil
 	}
@@ -67,7 +67,7 @@ func TestErrorsAfterClose(t *testing.T) {
 			"set":   c.SetDeadline(time.Now()),
 		} {
 			requireOpError(t, err, op, network, net.ErrClosed)
-			require.False(t, errors.Is(err, os.ErrDeadlineExceeded))
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		}
 		requireOpError(t, c.CloseRead(), "shutdown", network, net.ErrClosed)
 		requireOpError(t, c.CloseWrite(), "shutdown", network, net.ErrClosed)

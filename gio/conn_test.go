@@ -121,7 +121,7 @@ func parked(t testing.TB, function string, n int) {
 }
 
 // blocked are the states of a goroutine that waits for something to happen.
-var blocked = []string{"IO wait", "select", "chan receive", "semacquire", "sync.Cond.Wait"}
+var blocked = []string{"IO wait", "select", "chan receive", "semacquire", "sync.Cond.Wait", "sync.RWMutex.RLock"}
 
 // waiting waits until n goroutines inside the function are in one of the states.
 func waiting(t testing.TB, function string, n int, states ...string) {

@@ -1,13 +1,52 @@
 package gio
 
 import (
+	"encoding/binary"
 	"net"
 	"runtime"
+	"sync"
 	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/netfd"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
-// The addresses of a connection. They are asked for late and kept for those who
-// ask after Close.
+// connAddrs are the addresses of a connection. They are asked for late and kept for
+// those who ask after Close.
+type connAddrs struct {
+	family uint16   // immutable
+	listen net.Addr // the listening socket's, where it must be ours; immutable
+
+	mu       sync.Mutex // protects what follows; nothing is locked under it
+	local    net.Addr
+	remote   net.Addr
+	kept     bool     // localRaw is all there is: the descriptor may be gone
+	localRaw [28]byte // a native IP sockaddr, decoded when somebody asks
+	peerRaw  [28]byte // the same
+}
+
+// setPeer is for a connection that nobody else has yet.
+func (a *connAddrs) setPeer(fd int, b []byte) {
+	if len(b) < 2 {
+		// Gone before it was accepted.
+		self := a.listen
+		if self == nil {
+			self = sockaddr.Local(fd)
+		}
+		if self != nil && self.Network() == "unix" {
+			a.family = syscall.AF_UNIX
+		}
+		a.remote = sockaddr.Empty(int(a.family))
+		return
+	}
+	a.family = binary.NativeEndian.Uint16(b)
+	if a.family == syscall.AF_UNIX {
+		a.remote = sockaddr.Decode(b)
+	} else {
+		copy(a.peerRaw[:], b)
+	}
+}
 
 // LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
 // (g_socket_connection_get_local_address).
@@ -17,48 +56,50 @@ func (sc *SocketConnection) LocalAddr() net.Addr {
 }
 
 func (c *conn) localAddr() net.Addr {
-	c.addrMu.Lock()
-	defer c.addrMu.Unlock()
-	if c.local == nil {
-		if c.hint != nil {
-			c.local = cloneAddr(c.hint)
-		} else if c.saved {
-			c.local = goAddr(c.self[:])
-		} else {
-			c.local = localAddr(int(c.fd))
+	a := &c.addrs
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.local == nil {
+		switch {
+		case a.listen != nil:
+			a.local = sockaddr.Clone(a.listen)
+		case a.kept:
+			a.local = sockaddr.Decode(a.localRaw[:])
+		default:
+			a.local = sockaddr.Local(c.fd.Sysfd())
 		}
 	}
-	if c.local == nil {
-		return emptyAddr(int(c.family))
+	if a.local == nil {
+		return sockaddr.Empty(int(a.family))
 	}
-	return c.local
+	return a.local
 }
 
-// saveLocalAddr is for end: the descriptor goes, the address stays. addrMu
-// makes end wait for whoever is asking the descriptor.
-func (c *conn) saveLocalAddr() {
-	c.addrMu.Lock()
-	defer c.addrMu.Unlock()
-	c.saved = true
+// keepLocal is for the end: the descriptor goes, the address stays. mu makes the
+// end wait for whoever is asking the descriptor.
+func (a *connAddrs) keepLocal(fd *netfd.FD) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kept = true
 	switch {
-	case c.local != nil || c.hint != nil:
-	case c.family == syscall.AF_UNIX:
-		c.local = localAddr(int(c.fd))
+	case a.local != nil || a.listen != nil:
+	case a.family == syscall.AF_UNIX:
+		a.local = sockaddr.Local(fd.Sysfd())
 	default:
-		getsockname(c.fd, c.self[:])
+		_, _ = sys.Sockname(fd.Sysfd(), a.localRaw[:])
 	}
 }
 
 // RemoteAddr is a *net.TCPAddr or *net.UnixAddr, also after Close, and never
 // nil: a peer that was gone before it was accepted has the zero address
 // (g_socket_connection_get_remote_address).
-func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.remoteAddr() }
+func (sc *SocketConnection) RemoteAddr() net.Addr { return sc.c.addrs.remoteAddr() }
 
-func (c *conn) remoteAddr() net.Addr {
-	c.addrMu.Lock()
-	defer c.addrMu.Unlock()
-	if c.remote == nil {
-		c.remote = goAddr(c.peer[:])
+func (a *connAddrs) remoteAddr() net.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.remote == nil {
+		a.remote = sockaddr.Decode(a.peerRaw[:])
 	}
-	return c.remote
+	return a.remote
 }

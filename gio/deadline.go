@@ -1,77 +1,45 @@
 package gio
 
 import (
-	"sync"
+	"runtime"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 )
 
-// deadline ends waits that Go's poller knows nothing of. The zero value has no
-// deadline.
-type deadline struct {
-	expire func() // called on each expiry, on some goroutine; immutable, may be nil
+// SetDeadline sets both deadlines; the zero time means none. A deadline in the
+// past fails reads and writes at once, even when data is there.
+func (sc *SocketConnection) SetDeadline(t time.Time) error { return sc.setDeadline(t, true, true) }
 
-	mu      sync.Mutex // protects what follows
-	timer   *time.Timer
-	expired chan struct{} // closed when the deadline has passed
+// SetReadDeadline sets the deadline of Read alone.
+func (sc *SocketConnection) SetReadDeadline(t time.Time) error { return sc.setDeadline(t, true, false) }
+
+// SetWriteDeadline sets the deadline of Write alone.
+func (sc *SocketConnection) SetWriteDeadline(t time.Time) error {
+	return sc.setDeadline(t, false, true)
 }
 
-// done is closed once the deadline that is set now has passed.
-func (d *deadline) done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.channel()
+func (sc *SocketConnection) setDeadline(t time.Time, rd, wr bool) error {
+	defer runtime.KeepAlive(sc)
+	c := sc.c
+	if err := c.fd.SetDeadline(t, rd, wr); err != nil {
+		return c.opError("set", err)
+	}
+	c.tls.Load().SetDeadline(t, rd, wr)
+	return nil
 }
 
-func (d *deadline) channel() chan struct{} {
-	if d.expired == nil {
-		d.expired = make(chan struct{})
-	}
-	return d.expired
-}
+// ErrIdleTimeout is found by errors.Is in the error of an operation that
+// ServiceConfig.IdleTimeout or SetIdleTimeout has ended. Such an error is an
+// os.ErrDeadlineExceeded as well.
+var ErrIdleTimeout = netfd.ErrIdleTimeout
 
-// passed tells whether it has.
-func (d *deadline) passed() bool {
-	select {
-	case <-d.done():
-		return true
-	default:
-		return false
-	}
-}
-
-// set replaces the deadline; the zero time means none. Who waits already is
-// bound by the new one.
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		<-d.expired // its function runs or has run
-	}
-	d.timer = nil
-	select {
-	case <-d.channel():
-		if left := time.Until(t); t.IsZero() || left > 0 {
-			d.expired = make(chan struct{})
-		}
-	default:
-	}
-	if t.IsZero() {
-		return
-	}
-	expired := d.expired
-	expire := func() {
-		close(expired)
-		if d.expire != nil {
-			d.expire()
-		}
-	}
-	if left := time.Until(t); left > 0 {
-		d.timer = time.AfterFunc(left, expire)
-		return
-	}
-	select {
-	case <-expired:
-	default:
-		expire()
-	}
+// SetIdleTimeout replaces ServiceConfig.IdleTimeout for this connection: from
+// now on, a Read or Write that waits for longer than d while no byte moves in
+// either direction fails with ErrIdleTimeout. 0 or less means no limit. It is for
+// any goroutine; operations that wait already are bound by it as well, from now on
+// at the latest.
+func (sc *SocketConnection) SetIdleTimeout(d time.Duration) {
+	sc.c.fd.SetIdleTimeout(d)
+	runtime.KeepAlive(sc)
 }

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/glibserve/glibserve/glibloop"
-	"github.com/glibserve/glibserve/internal/stall"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 )
 
 // debugLeaks is GLIBSERVE_DEBUG=leaks: connections that were forgotten are
 // logged, and every connection is counted until GObject finalizes it.
 var debugLeaks = debugFlag("leaks")
+
+func init() { netfd.CountConnections.Store(debugLeaks) }
 
 // debugFlag looks for one of the comma-separated words of GLIBSERVE_DEBUG.
 func debugFlag(name string) bool {
@@ -33,12 +34,12 @@ var forgottenConns atomic.Int64
 // forgotten is the cleanup of a SocketConnection that nobody closed. It runs on
 // a goroutine that serves every cleanup of the program, so it must not wait.
 func forgotten(c *conn) {
-	if c.closed.Load() {
+	if c.closed() {
 		return
 	}
 	forgottenConns.Add(1)
 	if debugLeaks {
-		attrs := []any{"remote", c.remoteAddr().String(), "local", c.localAddr().String()}
+		attrs := []any{"remote", c.addrs.remoteAddr().String(), "local", c.localAddr().String()}
 		log := slog.Default()
 		if c.owner != nil {
 			log = c.owner.log
@@ -48,23 +49,17 @@ func forgotten(c *conn) {
 	go c.end(true)
 }
 
-// watchStall is called before a callback on the loop's thread if
-// stall.Watching, and its result after it.
-func watchStall(loop *glibloop.Loop, log *slog.Logger, what string, at place) (end func()) {
-	return stall.Begin(stall.Callback{What: what, PC: uintptr(at), Post: loop.Post, Log: log})
-}
-
-// place is where a callback was registered, for the report of its panic.
-type place uintptr
+// callSite is where a callback was registered, for the report of its panic.
+type callSite uintptr
 
 // caller is the place that called the exported function that called it.
-func caller() place {
+func caller() callSite {
 	var pc [1]uintptr
 	runtime.Callers(3, pc[:])
-	return place(pc[0])
+	return callSite(pc[0])
 }
 
-func (p place) String() string {
+func (p callSite) String() string {
 	f, _ := runtime.CallersFrames([]uintptr{uintptr(p)}).Next()
 	if f.File == "" {
 		return "unknown"
@@ -73,7 +68,7 @@ func (p place) String() string {
 }
 
 // logPanic reports a recovered panic the way net/http does: the program goes on.
-func logPanic(log *slog.Logger, what string, at place, v any, sc *SocketConnection) {
+func logPanic(log *slog.Logger, what string, at callSite, v any, sc *SocketConnection) {
 	attrs := []any{"panic", v, "registered", at.String(), "stack", string(debug.Stack())}
 	if sc != nil {
 		attrs = append(attrs, "remote", sc.RemoteAddr().String())

@@ -58,7 +58,7 @@ func cpuTime(t *testing.T) time.Duration {
 
 // Other code holds every descriptor, a client waits, and nothing spins.
 func TestOutOfDescriptorsAcceptNeverSpins(t *testing.T) {
-	neverRush(t) // one that ends gives a descriptor back, with which a client is served
+	byGIO(t) // one that ends gives a descriptor back, with which a client is served
 	one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	serve(t, one, echo)

@@ -21,7 +21,7 @@
 //
 // # Taking clients
 //
-// There are three ways; a client goes to the first that wants it.
+// A client goes to the first of these that wants it.
 //
 //   - Handlers on the main loop, as in C: SocketService.ConnectIncoming and the
 //     class handler ServiceConfig.Incoming. They run on the loop's thread and
@@ -32,14 +32,22 @@
 // A service that nobody would take a client from does not accept: clients wait
 // in the kernel until there is a handler.
 //
-// GIO accepts, on the loop's thread. While clients come by the thousand a second
-// for Serve, Conns, Accept or NetListener, goroutines of the library do, which
-// costs a third less; GIO has its turn again when they become few. It is only
-// done where nobody could tell: with no handler of "incoming" connected, no
-// ServiceConfig.Incoming, and Gotk4 of the service never called. A TCP
-// connection that came so becomes a GSocketConnection when something is called
-// that needs one, such as Gotk4, SetNoDelay or CloseWrite.
-// GLIBSERVE_DEBUG=norush in the environment leaves accepting to GIO.
+// GIO's objects own the sockets and the service, and GIO accepts, on the loop's
+// thread, wherever anybody can see an emission of "incoming": a handler is
+// connected, ServiceConfig.Incoming is set, the service is threaded, or Gotk4 of the
+// service was called. Otherwise goroutines of the library accept from GIO's sockets
+// for Serve, Conns, Accept and NetListener. What was accepted so becomes a
+// GSocketConnection when something is called that needs one, such as Gotk4,
+// SetNoDelay or CloseWrite. GLIBSERVE_DEBUG=nodirect in the environment (norush of
+// old) leaves all accepting to GIO.
+//
+// A client that was accepted is not closed because another way of taking clients
+// came: it waits for whoever asks next, or is offered to the handlers by an emission
+// of its own.
+//
+// The property "active" is the user's: Start, Stop, SetActive, gotk4's or C's calls
+// and bindings. When the library pauses, for MaxConns or a lack of descriptors,
+// nothing of it shows there.
 //
 // A connection's bytes move by the system calls that GSocket would make, without
 // GSocket as long as nobody else may have it. Gotk4, of the connection, its
@@ -97,6 +105,8 @@
 // place where the callback was registered, and the service goes on. What runs on
 // your own goroutine, such as the body of a loop over Conns, panics there. A
 // function posted to the loop by Post, Invoke or AfterFunc ends the program.
+// So does every callback but Serve's that leaves by runtime.Goexit, as t.FailNow
+// and testify's require do, with the place where it was registered.
 //
 // # TLS
 //
@@ -117,6 +127,6 @@
 // has finalized, or never knew and are closed.
 // GLIBSERVE_DEBUG=stall warns when a handler has held the loop's thread for a
 // second, stall=100ms after that time: where it was connected, its stack, and
-// once more when it returns. GLIBSERVE_DEBUG=norush has GIO accept all clients.
+// once more when it returns. GLIBSERVE_DEBUG=nodirect has GIO accept all clients.
 // Words are separated by commas.
 package gio

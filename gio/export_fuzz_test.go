@@ -7,16 +7,6 @@ import (
 
 // What the fuzz targets look at by itself.
 
-// NativeAddr and GoAddr cross the boundary to C and come back.
-func NativeAddr(a net.Addr) ([]byte, error) { return nativeAddr(a) }
-func GoAddr(b []byte) net.Addr              { return goAddr(b) }
-
-// Resolve is what Listen makes of its arguments.
-func Resolve(network, address string) (net.Addr, error) {
-	a, _, err := resolve(network, address)
-	return a, err
-}
-
 // ParseTarget is what Dial makes of its arguments: an address, or nil and the
 // name to look up.
 func (c *SocketClient) ParseTarget(network, address string) (addr net.Addr, name string, err error) {

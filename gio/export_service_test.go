@@ -3,40 +3,43 @@ package gio
 import (
 	"testing"
 	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // Held is how many accepted connections nobody has asked for yet.
 func (s *SocketService) Held() int {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	return len(s.l.pull.held)
+	s.l.queue.mu.Lock()
+	defer s.l.queue.mu.Unlock()
+	return len(s.l.queue.pending)
 }
 
 // Serving tells whether Serve has begun.
 func (s *SocketService) Serving() bool {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	return s.l.pull.serve != nil
+	sv, _ := s.l.queue.servers()
+	return sv != nil
 }
 
-// Live is how many connections are in the books.
-func (s *SocketService) Live() int {
-	s.l.live.Lock()
-	defer s.l.live.Unlock()
-	return s.l.live.n
-}
+// Live is how many connections are in the table.
+func (s *SocketService) Live() int { return s.l.conns.count() }
 
 // Handling is how many handlers of Serve and run are in progress.
 func (s *SocketService) Handling() int {
-	s.l.live.Lock()
-	defer s.l.live.Unlock()
-	return s.l.live.handling
+	s.l.conns.mu.Lock()
+	defer s.l.conns.mu.Unlock()
+	return s.l.conns.handling
 }
 
-// Paused tells the library's own reasons not to accept, as C has them.
-func (s *SocketService) Paused() (reasons uint32) {
+// Paused tells why nobody accepts, or why the accept loops wait.
+func (s *SocketService) Paused() (reasons native.Reasons) {
 	_ = s.l.call(func() error {
-		reasons = s.l.native.pauses()
+		_, reasons = s.l.wanted()
+		if s.l.mode.short.Load() {
+			reasons |= native.PauseDescriptors
+		}
+		if s.l.conns.full() {
+			reasons |= native.PauseMaxConns
+		}
 		return nil
 	})
 	return reasons
@@ -44,8 +47,8 @@ func (s *SocketService) Paused() (reasons uint32) {
 
 // Two of them.
 const (
-	PauseDescriptors = pauseDescriptors
-	PauseMaxConns    = pauseMaxConns
+	PauseDescriptors = native.PauseDescriptors
+	PauseMaxConns    = native.PauseMaxConns
 )
 
 // WaitForHandlers waits until n handlers are in progress.

@@ -1,14 +1,20 @@
 package gio
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
+	"github.com/glibserve/glibserve/gio/internal/sys"
+)
 
 // CountConnections makes every connection from now on count, as
 // GLIBSERVE_DEBUG=leaks does.
-func CountConnections() { debugLeaks = true }
+func CountConnections() { debugLeaks = true; netfd.CountConnections.Store(true) }
 
 // Counted tells how many connections were counted and how many of them GObject
 // has finalized.
-func Counted() (accepted, finalized uint64) { return counted() }
+func Counted() (accepted, finalized uint64) { return netfd.Counted() }
 
 // Forgotten tells how many connections the garbage collector had to close.
 func Forgotten() int64 { return forgottenConns.Load() }
@@ -16,61 +22,42 @@ func Forgotten() int64 { return forgottenConns.Load() }
 // Registered tells how many listeners, and how many values given as sources,
 // the library still knows.
 func Registered() (listening, values int) {
-	listeners.byID.Range(func(any, any) bool { listening++; return true })
-	sources.byID.Range(func(any, any) bool { values++; return true })
 	sources.mu.Lock()
 	defer sources.mu.Unlock()
-	return listening, values + len(sources.byObject)
+	return native.OpenListeners(), native.Sources.Len() + len(sources.byObject)
 }
 
-// Rushes has the first client of every service begin a rush, which does not end
-// for lack of clients (always), or has GIO accept whatever comes (never). It
-// returns what undoes that.
-func Rushes(always, never bool) (undo func()) {
-	a, n := rushes.always.Swap(always), rushes.never.Swap(never)
-	return func() {
-		rushes.always.Store(a)
-		rushes.never.Store(n)
-	}
+// LeaveToGIO has GIO accept all clients of services that are made from now on, as
+// GLIBSERVE_DEBUG=nodirect does, or not. It returns what undoes that.
+func LeaveToGIO(on bool) (undo func()) {
+	was := noDirect.Swap(on)
+	return func() { noDirect.Store(was) }
 }
 
-// InRush tells whether goroutines accept in place of the loop.
-func (s *SocketService) InRush() bool {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	return s.l.rush != nil
-}
+// InDirect tells whether goroutines accept in place of the loop.
+func (s *SocketService) InDirect() bool { return s.l.mode.direct.Load() != nil }
 
 // Sync has the loop bring the library's own pauses up to date.
-func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.syncNow(); return nil }) }
+func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.updateNow(); return nil }) }
 
 // Bare tells whether the connection still has no GObjects.
-func (sc *SocketConnection) Bare() bool { return sc.c.bare.Load() }
+func (sc *SocketConnection) Bare() bool { return !sc.c.fd.HasObjects() }
 
 // Shared tells whether bytes move by way of GIO.
-func (sc *SocketConnection) Shared() bool { return sc.c.shared.Load() }
+func (sc *SocketConnection) Shared() bool { return sc.c.fd.Exposed() }
 
 // Lingers tells whether its end may take time.
-func (sc *SocketConnection) Lingers() bool { return sc.c.lingers }
+func (sc *SocketConnection) Lingers() bool { return sc.c.fd.Lingers() }
 
 // AcceptFault has accept(2) in a rush answer what f says, until undone: that is
 // Go's own call.
 func AcceptFault(f func() syscall.Errno) (undo func()) {
-	acceptFault.Store(&f)
-	return func() { acceptFault.Store(nil) }
+	sys.AcceptFault.Store(&f)
+	return func() { sys.AcceptFault.Store(nil) }
 }
 
 // HasCalls tells whether connections make system calls of their own.
-const HasCalls = hasCalls
+const HasCalls = sys.HasSocketCalls
 
 // PipesKept counts the free pipes of io.Copy and closes them.
-func PipesKept() int {
-	pipes.mu.Lock()
-	defer pipes.mu.Unlock()
-	n := len(pipes.free)
-	for _, p := range pipes.free {
-		p.close()
-	}
-	pipes.free = nil
-	return n
-}
+func PipesKept() int { return netfd.DropPipes() }

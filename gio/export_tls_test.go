@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -17,7 +19,7 @@ func ClientOf(c net.Conn) (*SocketConnection, error) {
 	}
 	fd := -1
 	var derr error
-	if err := raw.Control(func(from uintptr) { fd, derr = dupCloexec(int(from)) }); err != nil {
+	if err := raw.Control(func(from uintptr) { fd, derr = sys.Dup(int(from)) }); err != nil {
 		return nil, err
 	}
 	if derr != nil {
@@ -29,15 +31,18 @@ func ClientOf(c net.Conn) (*SocketConnection, error) {
 // TLSStream makes a StreamConn of TLS over a socket, which both own from then
 // on: close the StreamConn, then sc. As a server it shows cfg's certificate.
 func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, client *ClientTLSConfig) (*StreamConn, error) {
-	var n nativeStream
+	below, err := sc.c.fd.Objects()
+	if err != nil {
+		return nil, err
+	}
+	var n native.Stream
 	var m *tlsMaterial
-	var err error
 	if server != nil {
 		if m, err = server.load(); err == nil {
-			n, err = sc.c.native.tlsServer(m, int(server.ClientAuth))
+			n, err = m.server(below, int(server.ClientAuth))
 		}
 	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
-		n, err = sc.c.native.tlsClient(m, client.ServerName, 0, client.Tolerate)
+		n, err = m.client(below, client.ServerName, client.Tolerate)
 	}
 	if err != nil {
 		return nil, err
@@ -47,5 +52,5 @@ func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, cli
 
 // StreamOf makes a StreamConn of a GIOStream.
 func StreamOf(loop *glibloop.Loop, stream unsafe.Pointer) *StreamConn {
-	return newStreamConn(loop, newNativeStream(stream))
+	return newStreamConn(loop, native.NewStream(stream))
 }

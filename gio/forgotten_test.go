@@ -151,6 +151,7 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		close(release)
 	})
 	t.Run("held for Accept", func(t *testing.T) {
+		byGIO(t) // otherwise none is held
 		svc, addr := newService(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		errc := make(chan error, 1)

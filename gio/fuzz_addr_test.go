@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"runtime"
@@ -14,44 +13,9 @@ import (
 
 	"github.com/glibserve/glibserve/gio"
 	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/glibloop"
 )
-
-// FuzzNativeAddr reads any bytes as a native address, as they come from the
-// kernel. What is understood must survive the way back.
-func FuzzNativeAddr(f *testing.F) {
-	for _, a := range []net.Addr{
-		&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80},
-		&net.TCPAddr{IP: net.IPv6loopback, Port: 65535, Zone: "lo"},
-		&net.TCPAddr{IP: net.ParseIP("::ffff:1.2.3.4"), Port: 1},
-		&net.UnixAddr{Name: "/a", Net: "unix"},
-		&net.UnixAddr{Name: "@a", Net: "unix"},
-		&net.UnixAddr{Name: strings.Repeat("n", 107), Net: "unix"},
-	} {
-		b, err := gio.NativeAddr(a)
-		require.NoError(f, err)
-		f.Add(b)
-		f.Add(b[:len(b)/2])
-	}
-	f.Add([]byte{1, 0, 0, 'a', 0, 'b'}) // an abstract name with a zero byte
-	f.Fuzz(func(t *testing.T, b []byte) {
-		a := gio.GoAddr(b)
-		if a == nil {
-			return
-		}
-		_ = a.String()
-		native, err := gio.NativeAddr(a)
-		if err != nil {
-			// The kernel knows names that cannot be written here: none, with zero
-			// bytes, too long for the kernel's own structure.
-			u, ok := a.(*net.UnixAddr)
-			require.True(t, ok, "%v: %v", a, err)
-			require.True(t, u.Name == "" || len(u.Name) > 107 || strings.ContainsRune(u.Name, 0), "%q: %v", u.Name, err)
-			return
-		}
-		require.Equal(t, a.String(), gio.GoAddr(native).String())
-	})
-}
 
 // loopbackOnly says whether an address stays on this machine. Names are never
 // looked up by a target.
@@ -109,13 +73,13 @@ func FuzzListen(f *testing.F) {
 			t.Skip("not of this machine")
 		}
 		t.Chdir(dir)
-		_, resolveErr := gio.Resolve(network, address)
+		_, _, resolveErr := sockaddr.Resolve(network, address)
 		before := len(descriptors())
 		l := gio.NewSocketListener(&gio.ListenerConfig{Loop: loop})
 		addr, err := l.Listen(network, address)
 		if err != nil {
 			var op *net.OpError
-			require.True(t, errors.As(err, &op), "%T", err)
+			require.ErrorAs(t, err, &op)
 			require.NotEmpty(t, err.Error())
 		} else {
 			require.NoError(t, resolveErr)
@@ -123,7 +87,7 @@ func FuzzListen(f *testing.F) {
 			c, err := net.Dial(addr.Network(), addr.String())
 			require.NoError(t, err)
 			require.NoError(t, c.Close())
-			_, err = gio.NativeAddr(addr)
+			_, err = sockaddr.Encode(addr)
 			require.NoError(t, err)
 			_, err = l.Listen(network, addr.String())
 			require.Error(t, err, "taken")
@@ -195,7 +159,7 @@ func FuzzDial(f *testing.F) {
 		}
 		require.Nil(t, c)
 		var op *net.OpError
-		require.True(t, errors.As(err, &op), "%T: %v", err, err)
+		require.ErrorAs(t, err, &op)
 		require.Equal(t, "dial", op.Op)
 		require.NotEmpty(t, err.Error())
 		_ = op.Addr.String()

@@ -139,11 +139,11 @@ func (p *hostilePeer) receiveCredentials() {
 		return
 	}
 	cred, err := p.c.ReceiveCredentials()
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		p.pop()
 		require.Equal(p.t, &gio.Credentials{PID: os.Getpid(), UID: os.Getuid(), GID: os.Getgid()}, cred)
-	case err == io.EOF:
+	case io.EOF:
 		require.Empty(p.t, p.queue)
 	default:
 		require.ErrorContains(p.t, err, "not credentials")

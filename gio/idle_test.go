@@ -291,16 +291,91 @@ func TestIdleTimeoutIsOfEveryConnectionButNetListeners(t *testing.T) {
 	})
 }
 
-func TestCloseStopsTheIdleTimer(t *testing.T) {
+func TestCloseEndsTheIdleTimeout(t *testing.T) {
 	c, _ := pair(t, "tcp", "127.0.0.1:0")
 	c.SetIdleTimeout(time.Hour)
 	errc := reading(t, c)
 	waitingIn(t, "gio.(*SocketConnection).Read")
 	require.NoError(t, c.Close())
 	require.ErrorIs(t, receive(t, errc), net.ErrClosed)
-	require.False(t, c.IdleArmed(), "it would keep the connection in memory")
 	c.SetIdleTimeout(time.Minute)
 	_, err := c.Read(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+// A Write that moves nothing is no sign of life: a peer that neither reads nor
+// writes is idle, whatever is tried.
+func TestWritesThatFailDoNotPutTheIdleTimeoutOff(t *testing.T) {
+	c, _ := socketPair(t)
+	for n, much := 1, make([]byte, 1<<20); n > 0; {
+		require.NoError(t, c.SetWriteDeadline(time.Now().Add(time.Millisecond)))
+		n, _ = c.Write(much)
+	}
+	c.SetIdleTimeout(time.Hour)
+	errc := reading(t, c)
+	waitingIn(t, "gio.(*SocketConnection).Read")
+	c.AgeIdle(59 * time.Minute)
+	require.NoError(t, c.SetWriteDeadline(time.Now().Add(time.Millisecond)))
+	n, err := c.Write([]byte("heartbeat"))
+	requireTimeout(t, err)
+	require.Zero(t, n)
+	c.AgeIdle(time.Minute)
+	requireIdle(t, receive(t, errc))
+}
+
+// The wait may be anywhere: with the service's connections at first, later at a
+// place of its own.
+func TestSetIdleTimeoutReachesWhatWaitsAlready(t *testing.T) {
+	svc, addr := newService(t, nil)
+	conns := make(chan *gio.SocketConnection, 1)
+	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) { conns <- c.Detach() })
+	peer := dial(t, addr)
+	c := receive(t, conns)
+	defer c.Close()
+	for range 10 {
+		errc := reading(t, c)
+		waitingIn(t, "gio.(*SocketConnection).Read")
+		c.SetIdleTimeout(soon)
+		requireIdle(t, receive(t, errc))
+		c.SetIdleTimeout(0)
+	}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(c, c)
+		copied <- err
+	}()
+	say(t, peer, "round")
+	waitingIn(t, "gio.(*SocketConnection).ReadFrom")
+	c.SetIdleTimeout(soon)
+	requireIdle(t, receive(t, copied))
+}
+
+// The limit may pass before the connection has a place where it could be woken.
+func TestIdleTimeoutOfAnInstant(t *testing.T) {
+	svc, addr := newService(t, &gio.ServiceConfig{IdleTimeout: 5 * time.Microsecond})
+	const total, atOnce = 500, 100
+	errc := make(chan error, total)
+	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
+		_, err := c.Read(make([]byte, 1))
+		errc <- err
+	})
+	clients := make(chan struct{}, atOnce)
+	for range total {
+		clients <- struct{}{}
+		go func() {
+			defer func() { <-clients }()
+			c, err := net.Dial("tcp", addr.String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			_, _ = c.Read(make([]byte, 1))
+		}()
+	}
+	for range total {
+		requireIdle(t, receive(t, errc))
+	}
 }

@@ -1,315 +1,166 @@
 package gio
 
-import "github.com/glibserve/glibserve/internal/stall"
+import (
+	"unsafe"
 
-// incoming is one step of an emission of "incoming", on the loop's thread: the
-// handler with this id, or the class handler (0), which comes last. It returns
-// what the trampoline needs to know.
-func (l *listener) incoming(id uint64, in *incoming) int {
-	sc := l.emitting
-	if sc != nil && l.emittingPtr != in.pointer() {
-		l.settle()
-		sc = nil
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
+
+// emission is the emission of "incoming" in progress, on the loop's thread.
+type emission struct {
+	conn *SocketConnection // which Go handlers have seen and nobody has taken; or nil
+	of   unsafe.Pointer    // the GSocketConnection, which conn loses when it is closed
+}
+
+// Incoming is one step of an emission of "incoming", on the loop's thread: the
+// handler with this id, or the class handler (0), which comes last.
+func (l *listener) Incoming(handler uint64, in *native.Incoming) native.Verdict {
+	if l.emission.conn != nil && l.emission.of != in.Pointer() {
+		l.finishEmission()
 	}
-	if id != 0 {
-		return l.offerHandler(id, sc, in)
+	if handler != 0 {
+		return l.incomingHandler(handler, in)
 	}
-	l.emitting, l.emittingPtr = nil, nil
-	result := 0
+	sc := l.emission.conn
+	l.emission = emission{}
+	var v native.Verdict
 	if l.cfg.Incoming != nil {
 		if sc == nil {
-			sc, result = newConn(l, in), resultKept
+			sc, v.KeepRef = newConn(l, in), true
 		}
 		if l.offerOnLoop(l.cfg.Incoming, "ServiceConfig.Incoming", l.cfgAt, sc) {
-			return result | resultHandled | l.take(sc)
+			v.Handled, v.Pause = true, l.take(sc)
+			return v
 		}
 	}
-	if to, ok := l.pullTarget(); ok {
+	if l.queue.takes(l.signals.takers() > 0 || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded) {
 		if sc == nil {
-			sc, result = newConn(l, in), resultKept
+			sc, v.KeepRef = newConn(l, in), true
 		}
-		if to.serve == nil {
-			l.lookForRush()
-		}
-		return result | resultHandled | l.deliver(to, sc)
+		v.Handled = true
+		v.Pause = l.hand(pendingClient{sc: sc, source: in.SourcePointer(), seen: l.signals.takers(), others: true})
+		return v
 	}
 	if sc != nil {
 		l.decline(sc)
 	}
-	if l.kind == kindThreaded {
-		result |= l.willRun(in, result&resultKept != 0)
+	v.ChainUp = true
+	if l.kind == native.KindThreaded {
+		l.willRun(in, &v)
 	}
-	return result | resultChain
+	return v
 }
 
-func (l *listener) offerHandler(id uint64, sc *SocketConnection, in *incoming) int {
-	h := l.handler(id)
+func (l *listener) incomingHandler(id uint64, in *native.Incoming) (v native.Verdict) {
+	h := l.signals.handler(id)
 	if h == nil {
-		return 0
+		return v
 	}
-	result := 0
+	sc := l.emission.conn
 	if sc == nil {
-		sc, result = newConn(l, in), resultKept
-		l.emitting, l.emittingPtr = sc, in.pointer()
+		sc, v.KeepRef = newConn(l, in), true
+		l.emission = emission{conn: sc, of: in.Pointer()}
 	}
-	if !l.offerOnLoop(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
-		return result
+	if l.offerOnLoop(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
+		l.emission = emission{}
+		v.Handled, v.Pause = true, l.take(sc)
 	}
-	l.emitting, l.emittingPtr = nil, nil
-	return result | resultHandled | l.take(sc)
+	return v
 }
 
 // offerOnLoop is offer on the loop's thread, where the function must return at
 // once.
-func (l *listener) offerOnLoop(f incomingFunc, what string, at place, sc *SocketConnection) bool {
-	if stall.Watching() {
-		defer watchStall(l.loop, l.log, what, at)()
-	}
+func (l *listener) offerOnLoop(f incomingFunc, what string, at callSite, sc *SocketConnection) bool {
+	defer l.loop.WatchAt(what, uintptr(at), l.log)()
 	return l.offer(f, what, at, sc)
 }
 
 // offer asks one function. A panic closes the connection, which is as much as
 // having handled it.
-func (l *listener) offer(f incomingFunc, what string, at place, sc *SocketConnection) (handled bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic(l.log, what, at, v, sc)
-			_ = sc.Close()
-			handled = true
-		}
-	}()
-	return f(sc, sc.c.source)
+func (l *listener) offer(f incomingFunc, what string, at callSite, sc *SocketConnection) (handled bool) {
+	returned := callUser(l.log, what, at, sc, func() { handled = f(sc, sc.c.source) })
+	return handled || !returned
 }
 
 // take enters a connection that a handler owns from now on, and returns the
 // reasons to pause that follow.
-func (l *listener) take(sc *SocketConnection) int {
+func (l *listener) take(sc *SocketConnection) native.Reasons {
 	if !sc.c.detached.Load() {
 		sc.watchForgotten()
 	}
-	return l.track(sc.c, false)
+	l.conns.add(sc.c, false)
+	return l.fullReasons()
+}
+
+// fullReasons is why nobody is to be accepted after the client that came last.
+func (l *listener) fullReasons() native.Reasons {
+	if l.conns.full() {
+		return native.PauseMaxConns
+	}
+	return 0
 }
 
 // decline ends the Go side of a connection that nobody took. GIO's last unref
 // closes it, unless a C handler keeps it. Detach counts as taking.
 func (l *listener) decline(sc *SocketConnection) {
 	if sc.c.detached.Load() {
-		l.track(sc.c, false)
+		l.conns.add(sc.c, false)
 		return
 	}
 	sc.c.end(false)
 }
 
-// settle ends an emission that our class handler never saw: a handler in C took
-// the connection after Go's had declined.
-func (l *listener) settle() {
-	if sc := l.emitting; sc != nil {
-		l.emitting, l.emittingPtr = nil, nil
+// FinishEmission is called on the loop's thread some time after a Go handler
+// declined.
+func (l *listener) FinishEmission() { l.finishEmission() }
+
+// finishEmission ends an emission that our class handler never saw: a handler in C
+// took the connection after Go's had declined.
+func (l *listener) finishEmission() {
+	if sc := l.emission.conn; sc != nil {
+		l.emission = emission{}
 		l.decline(sc)
 	}
 }
 
-// track enters c into the books, with a handler in progress if asked, and
-// returns the reasons to pause, shifted for the trampoline.
-func (l *listener) track(c *conn, handling bool) int {
-	l.live.Lock()
-	defer l.live.Unlock()
-	if handling {
-		l.live.handling++
+// hand gives a client that no handler took, or that none was asked about, to who
+// asks; else it is pending. It returns the reasons to pause that follow.
+func (l *listener) hand(c pendingClient) native.Reasons {
+	l.conns.add(c.sc.c, false)
+	why := l.fullReasons()
+	if l.put(c) {
+		why |= native.PauseHeld
 	}
-	if c.closed.Load() {
-		return 0 // its handler closed it at once
-	}
-	c.tracked = true
-	c.next = l.live.first
-	if c.next != nil {
-		c.next.prev = c
-	}
-	l.live.first = c
-	l.live.n++
-	if l.cfg.MaxConns > 0 && l.live.n >= l.cfg.MaxConns {
-		l.paused.Or(pauseMaxConns)
-		return pauseMaxConns << pauseShift
-	}
-	return 0
+	return why
 }
 
-// connClosed takes c out of the books and wakes a service that waited for it.
+// put gives a client that is in the table to who asks, and tells whether it is
+// pending.
+func (l *listener) put(c pendingClient) (pending bool) {
+	to, sc := l.queue.put(c), c.sc
+	switch {
+	case to.closed:
+		go sc.Close()
+	case to.server != nil:
+		if !to.server.start(sc) {
+			return l.put(c) // it is not in the queue any more
+		}
+	default:
+		// Serve closes what its handlers have; the others may forget.
+		if !sc.c.detached.Load() {
+			sc.watchForgotten()
+		}
+		if to.request == nil {
+			return true
+		}
+		to.request.ch <- accepted{sc: sc}
+	}
+	return false
+}
+
+// connClosed takes c out of the table and wakes whoever waits for room.
 func (l *listener) connClosed(c *conn) {
-	l.live.Lock()
-	if c.tracked {
-		c.tracked = false
-		if c.prev != nil {
-			c.prev.next = c.next
-		} else {
-			l.live.first = c.next
-		}
-		if c.next != nil {
-			c.next.prev = c.prev
-		}
-		c.prev, c.next = nil, nil
-		l.live.n--
+	if l.conns.remove(c) || l.mode.short.Load() {
+		l.recheck()
 	}
-	paused := l.paused.Load()
-	l.live.Unlock()
-	if paused != 0 {
-		l.sync()
-	}
-}
-
-// handles is called when a connection already in the books gets a handler, or
-// one that never will be gets a thread: Shutdown waits for handled.
-func (l *listener) handles() {
-	l.live.Lock()
-	l.live.handling++
-	l.live.Unlock()
-}
-
-// handled is called when a handler of Serve or run has returned.
-func (l *listener) handled() {
-	l.live.Lock()
-	l.live.handling--
-	if l.live.handling == 0 && l.live.idle != nil {
-		close(l.live.idle)
-		l.live.idle = nil
-	}
-	l.live.Unlock()
-	if l.ending.Load() {
-		l.forget() // Close may have been waiting for this one with that
-	}
-}
-
-// idle returns a channel that is closed when no handler is in progress, or nil
-// when none is.
-func (l *listener) idle() <-chan struct{} {
-	l.live.Lock()
-	defer l.live.Unlock()
-	if l.live.handling == 0 {
-		return nil
-	}
-	if l.live.idle == nil {
-		l.live.idle = make(chan struct{})
-	}
-	return l.live.idle
-}
-
-// closeLive closes every connection in the books but the detached ones. Those
-// of a plain listener belong to whoever called Accept.
-func (l *listener) closeLive() {
-	if l.kind == kindListener {
-		return
-	}
-	l.live.Lock()
-	var all []*conn
-	for c := l.live.first; c != nil; c = c.next {
-		if !c.detached.Load() {
-			all = append(all, c)
-		}
-	}
-	l.live.Unlock()
-	for _, c := range all {
-		c.end(true)
-	}
-}
-
-// sync brings the library's own pauses up to date, now or soon.
-func (l *listener) sync() {
-	if l.kind == kindListener {
-		return
-	}
-	if l.syncing.CompareAndSwap(false, true) {
-		_ = l.loop.Invoke(l.syncNow)
-	}
-}
-
-// syncNow is for the loop's thread.
-func (l *listener) syncNow() {
-	l.syncing.Store(false)
-	if l.nativeClosed {
-		return
-	}
-	const mine = pauseConsumer | pauseHeld | pauseMaxConns | pauseRush
-	var set uint32
-	l.mu.Lock()
-	if !l.pull.wants() && l.consumers == 0 && !l.foreign.Load() {
-		set |= pauseConsumer
-	}
-	if len(l.pull.held) > 0 {
-		set |= pauseHeld
-	}
-	if set != 0 && l.rush != nil {
-		l.rush.stale = true // who asks from now on asks the loop
-	}
-	l.mu.Unlock()
-	if set != 0 || l.connsLeft() <= 0 {
-		l.leaveRush()
-	} else if l.rushNow() {
-		set = pauseRush
-	}
-	// After that: a rush accepts until it has been left.
-	set |= l.budget()
-	l.native.pause(set, mine&^set)
-	if l.paused.Load()&pauseDescriptors != 0 {
-		l.native.checkDescriptors()
-	}
-}
-
-// descriptors is told when the process runs out of descriptors and when it has
-// some again.
-func (l *listener) descriptors(out bool) {
-	if out {
-		l.paused.Or(pauseDescriptors)
-		l.log.Warn("gio: out of file descriptors, or accept keeps failing: clients wait until it works again")
-		return
-	}
-	l.paused.And(^uint32(pauseDescriptors))
-	l.log.Info("gio: accepting again")
-}
-
-// budget tells C how many more it may accept with MaxConns, and returns the
-// reason to pause when there are none. On the loop's thread.
-func (l *listener) budget() uint32 {
-	if l.cfg.MaxConns <= 0 {
-		return 0
-	}
-	l.live.Lock()
-	defer l.live.Unlock()
-	left := l.connsLeftLocked()
-	l.native.laneBudget(max(left, 0))
-	if left <= 0 {
-		l.paused.Or(pauseMaxConns)
-		return pauseMaxConns
-	}
-	l.paused.And(^uint32(pauseMaxConns))
-	return 0
-}
-
-// connsLeft is how many connections may still be accepted: what is in a lane is
-// open, though not in the books yet.
-func (l *listener) connsLeft() int {
-	if l.cfg.MaxConns <= 0 {
-		return rushBatch
-	}
-	l.live.Lock()
-	defer l.live.Unlock()
-	return l.connsLeftLocked()
-}
-
-// connsLeftLocked is for services with a limit; the caller holds live.
-func (l *listener) connsLeftLocked() int {
-	return l.cfg.MaxConns - l.live.n - int(l.native.lanePushed()-l.live.fromLane)
-}
-
-// foreignActive hears of start or stop called on the GObject itself, on any
-// thread.
-func (l *listener) foreignActive() {
-	_ = l.loop.Invoke(func() {
-		if l.nativeClosed {
-			return
-		}
-		active := l.native.adoptActive()
-		if l.wish.Swap(active) != active {
-			l.emitActive(active)
-		}
-	})
 }

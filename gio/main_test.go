@@ -22,10 +22,6 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// rushVariable has all tests run with goroutines accepting from the second client
-// on ("always"), or with GIO accepting whatever comes ("never").
-const rushVariable = "GLIBSERVE_TEST_RUSH"
-
 // TestMain wants everything back at the end of the suite that a test took:
 // goroutines, descriptors, GSocketConnections, and the library's own books.
 func TestMain(m *testing.M) {
@@ -34,16 +30,6 @@ func TestMain(m *testing.M) {
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn) // counting makes Close talk
 	gio.CountConnections()
-	switch mode := os.Getenv(rushVariable); mode {
-	case "always":
-		gio.Rushes(true, false)
-	case "never":
-		gio.Rushes(false, true)
-	case "":
-	default:
-		fmt.Fprintf(os.Stderr, "%s is %q: always and never are what it can be\n", rushVariable, mode)
-		os.Exit(1)
-	}
 	if err := warmUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "the library does not work at all:", err)
 		os.Exit(1)

@@ -225,7 +225,7 @@ func TestNoWriteComesBetweenThePartsOfAFile(t *testing.T) {
 			_, err := c.Write(mark)
 			errc <- err
 		}()
-		waiting(t, "gio.(*SocketConnection).Write", 1, "sync.Mutex.Lock")
+		waiting(t, "gio.(*SocketConnection).Write", 1, "sync.RWMutex.RLock")
 		got := received(peer)
 		require.NoError(t, receive(t, errc))
 		require.NoError(t, receive(t, errc))

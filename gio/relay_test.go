@@ -135,7 +135,7 @@ func begin(t *testing.T, c *gio.SocketConnection, peer net.Conn, size int) <-cha
 		_, err := io.ReadFull(peer, make([]byte, size))
 		require.NoError(t, err)
 	}
-	parked(t, "gio.(*SocketConnection).relay", 1)
+	parked(t, "gio.(*SocketConnection).ReadFrom", 1)
 	return copied
 }
 

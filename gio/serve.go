@@ -18,18 +18,16 @@ type HandlerFunc func(ctx context.Context, conn *SocketConnection)
 // ServeConn calls f.
 func (f HandlerFunc) ServeConn(ctx context.Context, conn *SocketConnection) { f(ctx, conn) }
 
-// serving is one call of Serve.
-type serving struct {
+// server is one call of Serve.
+type server struct {
 	l      *listener
 	h      Handler
-	at     place
+	at     callSite
 	ctx    context.Context // of all its handlers
 	cancel context.CancelCauseFunc
-	over   chan struct{} // no further handler begins
+	over   chan struct{} // closed once no further handler begins
 
-	leaving bool // Serve is about to return; under listener.mu
-
-	mu    sync.Mutex // protects what follows
+	mu    sync.Mutex // protects what follows; see listener for the order
 	idle  []chan *SocketConnection
 	ended bool
 }
@@ -44,142 +42,64 @@ type serving struct {
 // returns ErrServiceClosed; Shutdown cancels the handlers' contexts only when
 // its own ends first. It does not wait for the handlers; Shutdown does.
 //
-// One Serve at a time, and not beside Conns or Accept.
+// One Serve at a time, and not beside Conns or Accept. On the loop's own thread,
+// where it could only wait for itself, it is an error.
 func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	if f, ok := h.(HandlerFunc); h == nil || (ok && f == nil) {
 		return errors.New("gio: Serve with a nil handler")
 	}
 	l := s.l
-	sv := &serving{l: l, h: h, at: caller(), over: make(chan struct{})}
-	l.mu.Lock()
-	if l.socksClosed {
-		l.mu.Unlock()
+	if err := l.refuseOnLoop(kindServe); err != nil {
+		return err
+	}
+	if l.life.closed.Load() {
 		return ErrServiceClosed
 	}
-	if err := l.pull.claim("Serve"); err != nil {
-		l.mu.Unlock()
-		return err
-	}
+	sv := &server{l: l, h: h, at: caller(), over: newChan[struct{}](0)}
 	sv.ctx, sv.cancel = context.WithCancelCause(ctx)
-	l.pull.serve = sv
-	held := l.pull.held
-	l.pull.held = nil
-	l.mu.Unlock()
-	for _, sc := range held {
-		l.handles()
-		go sv.work(sc)
-	}
-	ln, served, err := sv.attach()
+	pending, err := l.queue.acquire(kindServe, sv)
 	if err != nil {
-		sv.end(nil, nil)
-		return err
+		sv.cancel(err)
+		return l.queueError(err)
 	}
-	l.sync()
+	l.poller.Start() // now, not when the first client waits: there may be no descriptor then
+	for _, c := range pending {
+		sv.start(c.sc)
+	}
+	l.update()
 
 	select {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		sv.cancel(err)
-	case <-l.closing:
+	case <-l.life.closing:
 		err = ErrServiceClosed
 	case <-l.loop.Done():
-		select {
-		case <-l.closing: // the loop of its own ends with the service
-			err = ErrServiceClosed
-		default:
-			err = l.call(func() error { return nil }) // says that the loop has ended
+		if err = l.loopEnded(); err != ErrServiceClosed {
 			sv.cancel(err)
 		}
 	}
-	if err == ErrServiceClosed {
-		l.mu.Lock()
-		l.served = sv // its handlers go on
-		l.mu.Unlock()
-	}
-	sv.end(ln, served)
+	sv.end()
 	return err
 }
 
-// attach opens the way from the loop's thread to the handlers.
-func (sv *serving) attach() (*lane, <-chan struct{}, error) {
-	ln, err := newLane()
-	if err != nil {
-		return nil, nil, err
-	}
-	err = sv.l.call(func() error {
-		if sv.l.nativeClosed {
-			return ErrServiceClosed
-		}
-		sv.l.native.attachLane(ln.native)
-		return nil
-	})
-	// Now, not when the first client waits: there may be no descriptor then.
-	sv.l.parking()
-	served := make(chan struct{})
-	if err != nil {
-		close(served)
-		ln.off(served)
-		ln.native.unref()
-		return nil, nil, err
-	}
-	go func() {
-		defer close(served)
-		ln.serve(sv)
-	}()
-	return ln, served, nil
-}
-
-// end undoes attach and lets the next consumer come.
-func (sv *serving) end(ln *lane, served <-chan struct{}) {
-	l := sv.l
-	var rest []*SocketConnection
-	l.mu.Lock()
-	sv.leaving = true // and no rush begins any more
-	l.mu.Unlock()
-	l.leaveRush()
-	if ln != nil {
-		ln.off(served)
-	}
-	sv.dismiss() // also without a lane: what was held, and the loop, come without
-	if ln != nil {
-		rest = ln.rest(l)
-		_ = l.loop.Invoke(func() {
-			if !l.nativeClosed {
-				l.native.attachLane(nativeLane{})
-			}
-		})
-		ln.native.unref()
-	}
-	l.mu.Lock()
-	l.pull.serve = nil
-	closed := l.socksClosed
-	if !closed {
-		l.pull.held = append(l.pull.held, rest...)
-	}
-	l.mu.Unlock()
-	if closed {
-		for _, sc := range rest {
-			if l.ending.Load() {
-				_ = sc.Close()
-				continue
-			}
-			// Shutdown: it was accepted before, so it is served, and waited for.
-			l.handles()
-			go sv.work(sc)
-		}
-	}
+// end lets the next consumer come. When it returns, no further handler begins. It
+// does not wait for the loop, whose thread may be waiting for Serve.
+func (sv *server) end() {
+	sv.l.queue.release(kindServe)
+	sv.dismiss()
 	close(sv.over)
-	l.sync()
+	sv.l.update()
 }
 
 // waitServe waits until Serve, if it is in progress, begins no more handlers.
 // The listening sockets are closed. Not for the loop's thread.
 func (l *listener) waitServe() {
-	l.mu.Lock()
-	sv := l.pull.serve
-	l.mu.Unlock()
-	if sv != nil {
-		<-sv.over
+	current, last := l.queue.servers()
+	for _, sv := range []*server{current, last} {
+		if sv != nil {
+			<-sv.over
+		}
 	}
 }
 
@@ -187,23 +107,28 @@ func (l *listener) waitServe() {
 // would have to grow its stack first.
 const maxIdle = 64
 
-// start serves sc on a goroutine that has just served another, or on a new one.
-func (sv *serving) start(sc *SocketConnection) {
+// start serves sc on a goroutine that has just served another, or on a new one. It
+// answers false when Serve has ended in the same moment.
+func (sv *server) start(sc *SocketConnection) bool {
 	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	if sv.ended {
+		return false
+	}
+	sv.l.conns.handles() // under the lock: whoever sees the end counts all of them
 	n := len(sv.idle)
 	if n == 0 {
-		sv.mu.Unlock()
 		go sv.work(sc)
-		return
+		return true
 	}
 	next := sv.idle[n-1]
 	sv.idle = sv.idle[:n-1]
-	sv.mu.Unlock()
 	next <- sc
+	return true
 }
 
 // work serves one connection after the other.
-func (sv *serving) work(sc *SocketConnection) {
+func (sv *server) work(sc *SocketConnection) {
 	var next chan *SocketConnection
 	for sc != nil {
 		sv.conn(sc)
@@ -212,9 +137,9 @@ func (sv *serving) work(sc *SocketConnection) {
 }
 
 // await waits for the next connection; nil ends the goroutine.
-func (sv *serving) await(next chan *SocketConnection) (*SocketConnection, chan *SocketConnection) {
+func (sv *server) await(next chan *SocketConnection) (*SocketConnection, chan *SocketConnection) {
 	if next == nil {
-		next = make(chan *SocketConnection, 1)
+		next = newChan[*SocketConnection](1)
 	}
 	sv.mu.Lock()
 	if sv.ended || len(sv.idle) == maxIdle {
@@ -227,7 +152,7 @@ func (sv *serving) await(next chan *SocketConnection) (*SocketConnection, chan *
 }
 
 // dismiss ends the goroutines that wait.
-func (sv *serving) dismiss() {
+func (sv *server) dismiss() {
 	sv.mu.Lock()
 	defer sv.mu.Unlock()
 	sv.ended = true
@@ -238,7 +163,7 @@ func (sv *serving) dismiss() {
 }
 
 // conn serves one connection.
-func (sv *serving) conn(sc *SocketConnection) {
+func (sv *server) conn(sc *SocketConnection) {
 	defer func() {
 		if v := recover(); v != nil {
 			logPanic(sv.l.log, "Serve handler", sv.at, v, sc)
@@ -257,38 +182,43 @@ func (sv *serving) conn(sc *SocketConnection) {
 
 // stopServing cancels the contexts of all handlers.
 func (l *listener) stopServing(cause error) {
-	l.mu.Lock()
-	all := [...]*serving{l.pull.serve, l.served}
-	l.mu.Unlock()
-	for _, sv := range all {
+	current, last := l.queue.servers()
+	for _, sv := range []*server{current, last} {
 		if sv != nil {
 			sv.cancel(cause)
 		}
 	}
 }
 
+// handled is called when a handler of Serve or "run" has returned.
+func (l *listener) handled() {
+	l.conns.handled()
+	if l.life.ending.Load() {
+		l.forget() // Close may have been waiting for this one with that
+	}
+}
+
 // Conns returns the clients one after the other: a range over it waits for the
 // next, whose connection is the loop body's to Close. The service accepts only
 // as fast as the loop asks. When ctx is done or the service closed, the last
-// step has a nil connection and the reason.
+// step has a nil connection and the reason; so it is on the loop's own thread,
+// where it could only wait for itself.
 func (s *SocketService) Conns(ctx context.Context) iter.Seq2[*SocketConnection, error] {
 	l := s.l
 	return func(yield func(*SocketConnection, error) bool) {
-		l.mu.Lock()
-		err := l.pull.claim("Conns")
+		err := l.refuseOnLoop(kindConns)
 		if err == nil {
-			l.pull.conns++
+			if _, err = l.queue.acquire(kindConns, nil); err != nil {
+				err = l.queueError(err)
+			}
 		}
-		l.mu.Unlock()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer func() {
-			l.mu.Lock()
-			l.pull.conns--
-			l.mu.Unlock()
-			l.sync()
+			l.queue.release(kindConns)
+			l.update()
 		}()
 		for {
 			sc, err := l.next(ctx)
@@ -297,28 +227,4 @@ func (s *SocketService) Conns(ctx context.Context) iter.Seq2[*SocketConnection, 
 			}
 		}
 	}
-}
-
-// Shutdown stops accepting and closes the listening sockets, waits for the
-// handlers of Serve and of "run" to return, then closes the remaining
-// connections as Close does. When ctx ends first, it cancels the handlers'
-// contexts, closes their connections, and returns the context's cause. Serve
-// returns ErrServiceClosed at once. Not for the loop's thread, where it could
-// only wait for itself.
-func (s *SocketService) Shutdown(ctx context.Context) error {
-	l := s.l
-	err := l.closeSockets()
-	l.waitServe()
-	if idle := l.idle(); idle != nil {
-		select {
-		case <-idle:
-		case <-l.done:
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		}
-	}
-	if cerr := l.close(); err == nil {
-		err = cerr
-	}
-	return err
 }

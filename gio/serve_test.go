@@ -204,7 +204,7 @@ func TestASecondKindOfConsumerIsRefused(t *testing.T) {
 }
 
 func TestPullModeHoldsOneConnectionAtMost(t *testing.T) {
-	neverRush(t) // it holds none
+	byGIO(t) // it holds none
 	svc, addr := newService(t, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -329,7 +329,7 @@ func TestCloseFromItsOwnHandler(t *testing.T) {
 // Close comes when Serve has begun and the loop has not heard of it yet: the
 // client that it was handed at once is served, and leaves no goroutine behind.
 func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
-	neverRush(t) // nobody would be held
+	byGIO(t) // nobody would be held
 	svc, addr := newService(t, nil)
 	dial(t, addr)
 	first, _, err := svc.Accept(context.Background()) // from now on the service holds a client
@@ -348,8 +348,8 @@ func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
 	say(t, peer, "served")
 	_ = peer.Close()
 	gio.WaitForHandlers(t, svc, 0)
-	parked(t, "gio.(*serving).work", 1) // for the next client
+	parked(t, "gio.(*server).work", 1) // for the next client
 	close(release)
 	require.ErrorIs(t, receive(t, errc), gio.ErrServiceClosed)
-	parked(t, "gio.(*serving).work", 0)
+	parked(t, "gio.(*server).work", 0)
 }

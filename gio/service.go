@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -89,16 +90,14 @@ type SocketService struct {
 // NewSocketService makes a service without addresses (g_socket_service_new).
 // Close it when done.
 func NewSocketService(cfg *ServiceConfig) *SocketService {
-	return &SocketService{SocketListener{newService(kindService, cfg, 0, caller())}}
+	return &SocketService{SocketListener{newService(native.KindService, cfg, 0, caller())}}
 }
 
-func newService(kind int, cfg *ServiceConfig, maxThreads int, at place) *listener {
+func newService(kind int, cfg *ServiceConfig, maxThreads int, at callSite) *listener {
 	if cfg == nil {
 		cfg = &ServiceConfig{}
 	}
-	l := newListener(kind, *cfg, maxThreads)
-	l.cfgAt = at
-	return l
+	return newListener(kind, *cfg, maxThreads, at)
 }
 
 // Start makes the service accept, after Stop or ServiceConfig.Inactive
@@ -114,21 +113,19 @@ func (s *SocketService) Start() { s.SetActive(true) }
 func (s *SocketService) Stop() { s.SetActive(false) }
 
 // IsActive tells what was last asked for by Start, Stop, SetActive or
-// ServiceConfig.Inactive (g_socket_service_is_active). A pause of the library's
-// own, as for ServiceConfig.MaxConns, does not show.
-func (s *SocketService) IsActive() bool { return s.l.wish.Load() }
+// ServiceConfig.Inactive, or by other code that has the GObject
+// (g_socket_service_is_active): it always agrees with the property "active". A
+// pause of the library's own, as for ServiceConfig.MaxConns, does not show. After
+// Close it is false.
+func (s *SocketService) IsActive() bool { return s.l.active.Load() }
 
 // SetActive is Start or Stop (the property "active").
 func (s *SocketService) SetActive(active bool) {
 	l := s.l
 	_ = l.call(func() error {
-		if l.nativeClosed || l.wish.Swap(active) == active {
-			return nil
+		if !l.life.nativeClosed {
+			l.native.SetActive(active) // which calls ActiveChanged
 		}
-		l.leaveRush()
-		l.native.setWish(active)
-		l.sync()
-		l.emitActive(active)
 		return nil
 	})
 }
@@ -162,4 +159,4 @@ func (s *SocketService) ConnectNotifyActive(f func(active bool)) SignalHandle {
 }
 
 // Done is closed when Close or Shutdown has ended.
-func (s *SocketService) Done() <-chan struct{} { return s.l.done }
+func (s *SocketService) Done() <-chan struct{} { return s.l.life.done }

@@ -257,8 +257,8 @@ func TestServiceOnTheDefaultLoopBeforeItRuns(t *testing.T) {
 	tid := make(chan int, 1)
 	ran := make(chan error, 1)
 	go func() {
-		require.NoError(t, loop.Post(func() { tid <- syscall.Gettid() }))
-		ran <- loop.Run(ctx)
+		err := loop.Post(func() { tid <- syscall.Gettid() })
+		ran <- errors.Join(err, loop.Run(ctx))
 	}()
 	say(t, early, "early")
 	say(t, dial(t, addr), "late")

@@ -3,11 +3,8 @@ package gio
 import (
 	"net"
 
-	"github.com/glibserve/glibserve/internal/stall"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 )
-
-// SignalHandle names a connected handler, for Disconnect.
-type SignalHandle uint64
 
 // ListenerEvent is a GSocketListenerEvent.
 type ListenerEvent int
@@ -35,13 +32,6 @@ func (e ListenerEvent) String() string {
 	return "unknown"
 }
 
-// handler is a Go function connected to a signal.
-type handler struct {
-	fn any // nil panics at connecting, so never nil
-	at place
-	c  uint64 // GObject's handler id; 0 for what is emitted by Go alone
-}
-
 type (
 	incomingFunc     = func(conn *SocketConnection, source any) bool
 	runFunc          func(conn *SocketConnection, source any) bool
@@ -49,56 +39,42 @@ type (
 	notifyActiveFunc = func(active bool)
 )
 
-// connect adds fn under a new handle. signal is the GObject signal that calls
-// it, "" for none.
-func (l *listener) connect(signal string, fn any, at place) SignalHandle {
-	l.mu.Lock()
-	if l.socksClosed {
-		l.mu.Unlock()
-		return 0
-	}
-	l.nextHandle++
-	id := l.nextHandle
-	h := &handler{fn: fn, at: at}
-	l.handlers[id] = h
-	l.consumers += takes(fn)
-	l.mu.Unlock()
-	if takes(fn) > 0 {
-		l.leaveRush()
-	}
-	if signal != "" {
-		// The native state is alive: it goes on the loop's thread, and only
-		// there, after socksClosed.
-		err := l.call(func() error {
-			if l.nativeClosed {
-				return l.closedError()
-			}
-			c := l.native.connect(signal, uint64(id))
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			h.c = c
-			return nil
-		})
-		if err != nil {
-			l.mu.Lock()
-			delete(l.handlers, id)
-			l.mu.Unlock()
-			return 0
-		}
-	}
-	if takes(fn) > 0 {
-		l.sync()
-	}
-	return id
-}
-
-// takes tells whether a handler can take clients, as a number to add.
-func takes(fn any) int {
+// takesClients tells whether a handler may take clients.
+func takesClients(fn any) bool {
 	switch fn.(type) {
 	case incomingFunc, runFunc:
-		return 1
+		return true
 	}
-	return 0
+	return false
+}
+
+// connect adds fn under a new handle. signal is the GObject signal that calls it,
+// "" for none. Of one that takes clients, it has its turn for whoever comes after
+// connect returned.
+func (l *listener) connect(signal string, fn any, at callSite) SignalHandle {
+	id, h := l.signals.add(fn, at)
+	if h == nil {
+		return 0
+	}
+	if signal == "" {
+		return id
+	}
+	// The native state is alive: it goes on the loop's thread, and only there.
+	err := l.call(func() error {
+		if l.life.nativeClosed {
+			return l.closedError()
+		}
+		l.signals.connected(h, l.native.Connect(signal, uint64(id)))
+		if takesClients(fn) {
+			l.updateNow()
+		}
+		return nil
+	})
+	if err != nil {
+		l.signals.remove(id)
+		return 0
+	}
+	return id
 }
 
 // Disconnect removes a handler; one of a signal in progress is not called any
@@ -106,30 +82,17 @@ func takes(fn any) int {
 func (l *SocketListener) Disconnect(h SignalHandle) { l.l.disconnect(h) }
 
 func (l *listener) disconnect(id SignalHandle) {
-	l.mu.Lock()
-	h := l.handlers[id]
-	delete(l.handlers, id)
-	if h != nil {
-		l.consumers -= takes(h.fn)
-	}
-	l.mu.Unlock()
-	if h == nil || h.c == 0 {
+	h := l.signals.remove(id)
+	if h == nil || l.signals.connection(h) == 0 {
 		return
 	}
 	_ = l.call(func() error {
-		if !l.nativeClosed {
-			l.native.disconnect(h.c)
+		if !l.life.nativeClosed {
+			l.native.Disconnect(l.signals.connection(h))
+			l.updateNow()
 		}
 		return nil
 	})
-	l.sync()
-}
-
-// handler returns the function behind a handle that C calls with.
-func (l *listener) handler(id uint64) *handler {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.handlers[SignalHandle(id)]
 }
 
 // ConnectEvent connects f to the listener's "event" signal: f is called for
@@ -145,68 +108,44 @@ func (l *SocketListener) ConnectEvent(f func(event ListenerEvent, addr net.Addr)
 	return l.l.connect("event", eventFunc(f), caller())
 }
 
-func (l *listener) event(id uint64, event ListenerEvent, fd int) {
-	h := l.handler(id)
+// Event is an emission of "event", on the loop's thread.
+func (l *listener) Event(handler uint64, event, fd int) {
+	h := l.signals.handler(handler)
 	if h == nil {
 		return
 	}
-	l.mu.Lock()
-	addr := l.binding
-	l.mu.Unlock()
-	if event != ListenerBinding || addr == nil {
-		addr = localAddr(fd)
+	addr := l.addrs.beingAdded()
+	if ListenerEvent(event) != ListenerBinding || addr == nil {
+		addr = sockaddr.Local(fd)
 	}
-	if stall.Watching() {
-		defer watchStall(l.loop, l.log, "ConnectEvent handler", h.at)()
-	}
-	defer l.recoverIn("ConnectEvent handler", h.at, nil)
-	h.fn.(eventFunc)(event, addr)
+	l.callback("ConnectEvent handler", h.at, func() { h.fn.(eventFunc)(ListenerEvent(event), addr) })
 }
 
-// notify calls a handler that takes no arguments.
-func (l *listener) notify(id uint64) {
-	h := l.handler(id)
-	if h == nil {
-		return
+// Notify is an emission of "notify" for a handler that takes no arguments, on the
+// loop's thread.
+func (l *listener) Notify(handler uint64) {
+	if h := l.signals.handler(handler); h != nil {
+		l.callback("notify handler", h.at, h.fn.(func()))
 	}
-	if stall.Watching() {
-		defer watchStall(l.loop, l.log, "notify handler", h.at)()
-	}
-	defer l.recoverIn("notify handler", h.at, nil)
-	h.fn.(func())()
 }
 
-// emitActive tells the ConnectNotifyActive handlers; the loop's thread only.
+// emitActive tells the ConnectNotifyActive handlers if they were told something
+// else last; the loop's thread only.
 func (l *listener) emitActive(active bool) {
-	l.mu.Lock()
-	var ids []SignalHandle
-	for id := SignalHandle(1); id <= l.nextHandle; id++ {
-		if h := l.handlers[id]; h != nil {
-			if _, ok := h.fn.(notifyActiveFunc); ok {
-				ids = append(ids, id)
-			}
-		}
+	if l.mode.notified == active {
+		return
 	}
-	l.mu.Unlock()
-	for _, id := range ids {
-		if h := l.handler(uint64(id)); h != nil { // not disconnected meanwhile
-			func() {
-				if stall.Watching() {
-					defer watchStall(l.loop, l.log, "ConnectNotifyActive handler", h.at)()
-				}
-				defer l.recoverIn("ConnectNotifyActive handler", h.at, nil)
-				h.fn.(notifyActiveFunc)(active)
-			}()
+	l.mode.notified = active
+	for _, id := range l.signals.notifying() {
+		if h := l.signals.handler(uint64(id)); h != nil { // not disconnected meanwhile
+			l.callback("ConnectNotifyActive handler", h.at, func() { h.fn.(notifyActiveFunc)(active) })
 		}
 	}
 }
 
-// recoverIn is deferred around user code that C called.
-func (l *listener) recoverIn(what string, at place, sc *SocketConnection) {
-	if v := recover(); v != nil {
-		logPanic(l.log, what, at, v, sc)
-		if sc != nil {
-			_ = sc.Close()
-		}
-	}
+// callback calls a user's function that C asked for, on the loop's thread. No
+// panic leaves it.
+func (l *listener) callback(what string, at callSite, f func()) {
+	defer l.loop.WatchAt(what, uintptr(at), l.log)()
+	callUser(l.log, what, at, nil, f)
 }

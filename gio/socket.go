@@ -8,6 +8,9 @@ import (
 	"syscall"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // Socket is a connected GSocket without the stream around it, for system calls
@@ -50,8 +53,8 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.sc.SyscallCon
 // another process, or to net.FileConn.
 func (s *Socket) File() (f *os.File, err error) {
 	sc := s.sc
-	err = sc.use("file", func(nativeConn) error {
-		fd, err := dupCloexec(int(sc.c.fd))
+	err = sc.use("file", func(native.Connection) error {
+		fd, err := sys.Dup(sc.c.fd.Sysfd())
 		if err != nil {
 			return os.NewSyscallError("fcntl", err)
 		}
@@ -76,23 +79,23 @@ func (s *Socket) Close() error { return s.sc.Close() }
 // Gotk4 returns the socket as gotk4's object. The wrapper is made at the first
 // call and lives until the process ends, and so does the GSocket, though Close still closes it; ask only when
 // you need it. It returns nil after Close, or when GIO makes no object.
-func (s *Socket) Gotk4() (w *gotkgio.Socket) {
+func (s *Socket) Gotk4() *gotkgio.Socket {
 	defer runtime.KeepAlive(s)
-	_ = s.sc.use("wrap", func(n nativeConn) error {
-		c := s.sc.c
-		c.addrMu.Lock()
-		defer c.addrMu.Unlock()
-		if c.socket == nil {
-			c.shared.Store(true)
-			o := wrap(n.socketPointer())
-			c.socket = &gotkgio.Socket{
-				Object:        o,
-				DatagramBased: gotkgio.DatagramBased{Object: o},
-				Initable:      gotkgio.Initable{Object: o},
-			}
-		}
-		w = c.socket
+	c := s.sc.c
+	n, release, err := c.expose()
+	if err != nil {
 		return nil
-	})
-	return w
+	}
+	defer release()
+	c.wrappers.mu.Lock()
+	defer c.wrappers.mu.Unlock()
+	if c.wrappers.socket == nil {
+		o := native.Wrap(n.SocketPointer())
+		c.wrappers.socket = &gotkgio.Socket{
+			Object:        o,
+			DatagramBased: gotkgio.DatagramBased{Object: o},
+			Initable:      gotkgio.Initable{Object: o},
+		}
+	}
+	return c.wrappers.socket
 }

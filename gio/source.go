@@ -2,19 +2,18 @@ package gio
 
 import (
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
-// sources holds the Go values that were given as source objects. A plain value
-// travels as a tiny GObject that carries its id and removes it when GIO drops
-// the last reference; a gotk4 object travels as itself and is found by pointer.
+// sources holds the gotk4 objects that were given as source objects, which travel
+// through GIO as themselves and are found by pointer. A plain value travels as a
+// tiny GObject that carries its id in native.Sources, and removes it there when GIO
+// drops the last reference.
 var sources struct {
-	next atomic.Uint64
-	byID sync.Map // uint64 -> any
-
 	mu       sync.Mutex // protects byObject
 	byObject map[unsafe.Pointer]*sourceObject
 }
@@ -36,9 +35,9 @@ func takeSource(v any) sourceRef {
 	if v == nil {
 		return sourceRef{}
 	}
-	if native := gobjectOf(v); native != 0 {
-		ptr := *(*unsafe.Pointer)(unsafe.Pointer(&native)) // C memory: nothing moves
-		objectRef(ptr)
+	if address := gobjectOf(v); address != 0 {
+		ptr := *(*unsafe.Pointer)(unsafe.Pointer(&address)) // C memory: nothing moves
+		native.ObjectRef(ptr)
 		sources.mu.Lock()
 		defer sources.mu.Unlock()
 		if sources.byObject == nil {
@@ -52,22 +51,21 @@ func takeSource(v any) sourceRef {
 		s.users++
 		return sourceRef{ptr: ptr, object: true}
 	}
-	id := sources.next.Add(1)
-	sources.byID.Store(id, v)
-	return sourceRef{ptr: newSource(id), id: id}
+	id := native.Sources.Add(v)
+	return sourceRef{ptr: native.NewSource(id), id: id}
 }
 
 // gobjectOf is the GObject of a gotk4 object, 0 for anything else. A nil
 // pointer, or a struct around one, has the methods and no object: calling them
 // panics, and the value is a plain one.
-func gobjectOf(v any) (native uintptr) {
+func gobjectOf(v any) (address uintptr) {
 	o, ok := v.(coreglib.Objector)
 	if !ok {
 		return 0
 	}
 	defer func() {
 		if recover() != nil {
-			native = 0
+			address = 0
 		}
 	}()
 	return coreglib.BaseObject(o).Native()
@@ -88,18 +86,20 @@ func (s sourceRef) release() {
 		}
 		sources.mu.Unlock()
 	} else {
-		sourceGone(s.id)
+		native.Sources.Remove(s.id)
 	}
-	objectUnref(s.ptr)
+	native.ObjectUnref(s.ptr)
 }
-
-func sourceGone(id uint64) { sources.byID.Delete(id) }
 
 // sourceValue is the Go value behind a source object: the very value that was
 // given, or a gotk4 object for a GObject that C code gave.
-func sourceValue(id uint64, ptr unsafe.Pointer) any {
+func sourceValue(in *native.Incoming) any {
+	id, ptr := in.SourceID(), in.SourcePointer()
+	if ptr == nil {
+		return nil
+	}
 	if id != 0 {
-		v, _ := sources.byID.Load(id)
+		v, _ := native.Sources.Get(id)
 		return v
 	}
 	sources.mu.Lock()
@@ -108,7 +108,7 @@ func sourceValue(id uint64, ptr unsafe.Pointer) any {
 		return o.value
 	}
 	// Made once and kept: a gotk4 wrapper is never finalized anyway.
-	o := &sourceObject{value: wrap(ptr), users: 1}
+	o := &sourceObject{value: native.Wrap(ptr), users: 1}
 	if sources.byObject == nil {
 		sources.byObject = make(map[unsafe.Pointer]*sourceObject)
 	}

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
+	"github.com/glibserve/glibserve/gio/internal/giostream"
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -34,31 +33,11 @@ import (
 // Reads are serialised among themselves, and so are writes. Errors are
 // *net.OpError, as those of SocketConnection.
 type StreamConn struct {
-	s *stream
+	s       *giostream.Stream
+	cleanup runtime.Cleanup
 }
 
 var _ net.Conn = (*StreamConn)(nil)
-
-// stream is the state behind a StreamConn.
-type stream struct {
-	loop *glibloop.Loop
-	tls  *handshake // nil: not TLS, or done before we came
-
-	closed  atomic.Bool
-	closing chan struct{} // closed with closed
-
-	// life is held for reading while somebody is inside C, for writing by
-	// finish. Nobody holds it who only waits.
-	life   sync.RWMutex
-	native nativeStream
-
-	rd, wr half
-	isTLS  bool
-
-	local, remote net.Addr // immutable
-
-	cleanup runtime.Cleanup
-}
 
 // NewStreamConn makes a net.Conn of stream. It takes a reference of its own,
 // which Close gives up after closing the stream (g_io_stream_close); whoever
@@ -71,79 +50,39 @@ func NewStreamConn(loop *glibloop.Loop, stream gotkgio.IOStreamer) (*StreamConn,
 	if loop == nil || stream == nil {
 		return nil, errors.New("gio: NewStreamConn needs a loop and a stream")
 	}
-	sc := newStreamConn(loop, newNativeStream(nativeObject(stream)))
+	sc := newStreamConn(loop, native.NewStream(nativeObject(stream)))
 	runtime.KeepAlive(stream)
 	return sc, nil
 }
 
-func newStreamConn(loop *glibloop.Loop, native nativeStream) *StreamConn {
-	s := &stream{loop: loop, native: native, closing: make(chan struct{})}
-	s.rd.poll, s.wr.poll, s.isTLS = native.traits()
-	s.rd.init()
-	s.wr.init()
-	s.wr.out = true
-	if s.isTLS && !native.handshakeDone() {
-		s.tls = &handshake{native: native, limit: defaultHandshakeTimeout, done: make(chan struct{})}
-	}
-	if fd := native.fd(); fd >= 0 {
-		s.local = localAddr(fd)
-		var buf [sizeofSockaddr]byte
-		if n, err := peername(fd, buf[:]); err == nil {
-			s.remote = goAddr(buf[:n])
-		}
-	}
-	if s.local == nil {
-		s.local = streamAddr{}
-	}
-	if s.remote == nil {
-		s.remote = streamAddr{}
-	}
-	sc := &StreamConn{s}
-	s.cleanup = runtime.AddCleanup(sc, func(s *stream) {
-		if s.begin() {
+func newStreamConn(loop *glibloop.Loop, n native.Stream) *StreamConn {
+	sc := &StreamConn{s: giostream.NewStream(loop, n)}
+	sc.cleanup = runtime.AddCleanup(sc, func(s *giostream.Stream) {
+		if s.Abandon() {
 			forgottenConns.Add(1)
-			go s.finish()
 		}
-	}, s)
+	}, sc.s)
 	return sc
 }
 
-// streamAddr is the address of a stream that has no socket.
-type streamAddr struct{}
-
-func (streamAddr) Network() string { return "stream" }
-func (streamAddr) String() string  { return "stream" }
-
 // LocalAddr is that of the socket at the bottom of the stream, or an address
 // of the network "stream".
-func (sc *StreamConn) LocalAddr() net.Addr { return sc.s.local }
+func (sc *StreamConn) LocalAddr() net.Addr { return sc.s.LocalAddr() }
 
 // RemoteAddr is that of the socket at the bottom of the stream, or an address
 // of the network "stream".
-func (sc *StreamConn) RemoteAddr() net.Addr { return sc.s.remote }
+func (sc *StreamConn) RemoteAddr() net.Addr { return sc.s.RemoteAddr() }
 
 // Read reads up to len(b) bytes (g_pollable_input_stream_read_nonblocking or
 // g_input_stream_read). It blocks until there are some, the stream has ended
 // (io.EOF), the read deadline has passed, or Close.
 func (sc *StreamConn) Read(b []byte) (int, error) {
 	defer runtime.KeepAlive(sc)
-	s := sc.s
-	s.rd.mu.Lock()
-	defer s.rd.mu.Unlock()
-	if err := s.ready(&s.rd); err != nil {
-		return 0, s.opError("read", err)
+	n, err := sc.s.Read(b)
+	if err != io.EOF {
+		err = sc.opError("read", err)
 	}
-	if len(b) == 0 {
-		return 0, nil
-	}
-	n, err := s.transfer(&s.rd, b)
-	if err != nil {
-		return 0, s.opError("read", err)
-	}
-	if n == 0 {
-		return 0, io.EOF
-	}
-	return n, nil
+	return n, err
 }
 
 // Write writes all of b (g_pollable_output_stream_write_nonblocking or
@@ -155,52 +94,8 @@ func (sc *StreamConn) Read(b []byte) (int, error) {
 // not send: those bytes are counted, and sent before those of the next Write.
 func (sc *StreamConn) Write(b []byte) (int, error) {
 	defer runtime.KeepAlive(sc)
-	s := sc.s
-	s.wr.mu.Lock()
-	defer s.wr.mu.Unlock()
-	if err := s.ready(&s.wr); err != nil {
-		return 0, s.opError("write", err)
-	}
-	if err := s.writeRest(); err != nil {
-		return 0, s.opError("write", err)
-	}
-	done := 0
-	for done < len(b) {
-		chunk := b[done:min(len(b), done+maxRecord)]
-		n, err := s.transfer(&s.wr, chunk)
-		done += n
-		if err == nil {
-			continue
-		}
-		if s.isTLS && errors.Is(err, os.ErrDeadlineExceeded) && s.wr.blocked {
-			s.wr.rest = append([]byte(nil), chunk...)
-			done += len(chunk)
-		}
-		return done, s.opError("write", err)
-	}
-	if !s.wr.poll {
-		if err := s.blocking(&s.wr, func(c nativeCancellable) error { return s.native.flush(c) }); err != nil {
-			return done, s.opError("write", err)
-		}
-	}
-	return done, nil
-}
-
-// maxRecord is as much as one TLS record holds. A larger call would leave it
-// open what became of the rest when it would block.
-const maxRecord = 16 << 10
-
-// writeRest completes what a Write before this one left to TLS.
-func (s *stream) writeRest() error {
-	for len(s.wr.rest) > 0 {
-		n, err := s.transfer(&s.wr, s.wr.rest)
-		s.wr.rest = s.wr.rest[n:]
-		if err != nil {
-			return err
-		}
-	}
-	s.wr.rest = nil
-	return nil
+	n, err := sc.s.Write(b)
+	return n, sc.opError("write", err)
 }
 
 // CloseWrite ends what this side sends (g_output_stream_close), on TLS by
@@ -208,19 +103,7 @@ func (s *stream) writeRest() error {
 // whose halves are not independent may close both.
 func (sc *StreamConn) CloseWrite() error {
 	defer runtime.KeepAlive(sc)
-	s := sc.s
-	s.wr.mu.Lock()
-	defer s.wr.mu.Unlock()
-	if err := s.ready(&s.wr); err != nil {
-		return s.opError("close", err)
-	}
-	if err := s.writeRest(); err != nil {
-		return s.opError("close", err)
-	}
-	if err := s.blocking(&s.wr, func(c nativeCancellable) error { return s.native.closeWrite(c) }); err != nil {
-		return s.opError("close", err)
-	}
-	return nil
+	return sc.opError("close", sc.s.CloseWrite())
 }
 
 // SetDeadline sets both deadlines; the zero time means none. A deadline in the
@@ -235,17 +118,7 @@ func (sc *StreamConn) SetWriteDeadline(t time.Time) error { return sc.setDeadlin
 
 func (sc *StreamConn) setDeadline(t time.Time, rd, wr bool) error {
 	defer runtime.KeepAlive(sc)
-	s := sc.s
-	if s.closed.Load() {
-		return s.opError("set", net.ErrClosed)
-	}
-	if rd {
-		s.rd.deadline.set(t)
-	}
-	if wr {
-		s.wr.deadline.set(t)
-	}
-	return nil
+	return sc.opError("set", sc.s.SetDeadline(t, rd, wr))
 }
 
 // Close closes the stream (g_io_stream_close) and gives up the reference:
@@ -255,23 +128,18 @@ func (sc *StreamConn) setDeadline(t time.Time, rd, wr bool) error {
 // Later calls return net.ErrClosed and do nothing.
 func (sc *StreamConn) Close() error {
 	defer runtime.KeepAlive(sc)
-	s := sc.s
-	if !s.begin() {
-		return s.opError("close", net.ErrClosed)
+	if !sc.s.Close() {
+		return sc.opError("close", net.ErrClosed)
 	}
-	s.cleanup.Stop()
-	if s.tls.running() || !s.rd.poll || !s.wr.poll {
-		// Somebody may be inside C for a while yet, although cancelled.
-		if !s.life.TryLock() {
-			go s.finish()
-			return nil
-		}
-		s.life.Unlock()
-	}
-	s.finish()
+	sc.cleanup.Stop()
 	return nil
 }
 
-func (s *stream) opError(op string, err error) error {
-	return &net.OpError{Op: op, Net: s.remote.Network(), Source: s.local, Addr: s.remote, Err: err}
+// opError is the *net.OpError that every method returns, or nil.
+func (sc *StreamConn) opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	remote := sc.RemoteAddr()
+	return &net.OpError{Op: op, Net: remote.Network(), Source: sc.LocalAddr(), Addr: remote, Err: err}
 }

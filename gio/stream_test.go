@@ -121,7 +121,7 @@ func TestStreamCloseWakesWaiters(t *testing.T) {
 			}
 			errs <- err
 		}()
-		waiting(t, "gio.(*stream).transfer", 2, "select", "syscall")
+		waiting(t, "giostream.(*Stream).transfer", 2, "select", "syscall")
 		require.NoError(t, a.Close())
 		for range 2 {
 			require.ErrorIs(t, receive(t, errs), net.ErrClosed)
@@ -157,7 +157,7 @@ func TestStreamEndsWaitsWhenTheLoopHasEnded(t *testing.T) {
 		_, err := a.Read(make([]byte, 1))
 		errs <- err
 	}()
-	waiting(t, "gio.(*stream).transfer", 1, "select")
+	waiting(t, "giostream.(*Stream).transfer", 1, "select")
 	require.NoError(t, loop.Close())
 	require.ErrorIs(t, receive(t, errs), glibloop.ErrStopped)
 }

@@ -1,6 +1,8 @@
 package gio
 
-import ()
+import (
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
 
 // ThreadedSocketService serves each client on a thread of GIO's pool; it wraps
 // GThreadedSocketService. It is there for interoperation: goroutines (Serve) do
@@ -20,7 +22,7 @@ func NewThreadedSocketService(maxThreads int, cfg *ServiceConfig) *ThreadedSocke
 	if maxThreads == 0 {
 		maxThreads = defaultMaxThreads
 	}
-	l := newService(kindThreaded, cfg, maxThreads, caller())
+	l := newService(native.KindThreaded, cfg, maxThreads, caller())
 	return &ThreadedSocketService{SocketService{SocketListener{l}}, maxThreads}
 }
 

@@ -3,7 +3,6 @@ package gio
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"time"
@@ -11,6 +10,11 @@ import (
 
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
+
+	"github.com/glibserve/glibserve/gio/internal/giostream"
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // TLSConfig has a service speak TLS by GIO's own backend (GTlsServerConnection;
@@ -79,6 +83,15 @@ type TLSState struct {
 	PeerCertificate []byte // in DER, for x509.ParseCertificate; nil if there was none
 }
 
+func tlsState(f native.TLSFacts) TLSState {
+	return TLSState{
+		Version:         tlsVersion(f.Version),
+		CipherSuite:     f.CipherSuite,
+		Protocol:        f.Protocol,
+		PeerCertificate: f.PeerCertificate,
+	}
+}
+
 // tlsVersion turns a GTlsProtocolVersion, which counts from SSL 3.0 = 1.
 func tlsVersion(v int) uint16 {
 	if v < 1 || v > 0x100 { // DTLS is beyond
@@ -87,14 +100,8 @@ func tlsVersion(v int) uint16 {
 	return uint16(0x0300 + v - 1)
 }
 
-// Values of GTlsError.
-const (
-	tlsBadCertificate = 2
-	tlsEOF            = 6
-)
-
 // errNoTLS tells what a person can do about it.
-var errNoTLS = withMessage(errors.ErrUnsupported,
+var errNoTLS = sys.WithMessage(errors.ErrUnsupported,
 	"GIO has no TLS backend: install glib-networking (the package's name on Debian, Fedora, Arch, Alpine and in Homebrew)")
 
 // tlsMaterial is what TLS connections are made of, made once and shared. The
@@ -109,11 +116,11 @@ type tlsMaterial struct {
 // take enters an object whose reference becomes m's.
 func (m *tlsMaterial) take(p *unsafe.Pointer, object unsafe.Pointer) {
 	*p = object
-	runtime.AddCleanup(m, objectUnref, object)
+	runtime.AddCleanup(m, native.ObjectUnref, object)
 }
 
 func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMaterial, error) {
-	if !tlsSupported() {
+	if !native.TLSSupported() {
 		return nil, errNoTLS
 	}
 	m := &tlsMaterial{protocols: protocols}
@@ -124,7 +131,7 @@ func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMat
 		}
 		if err = readable(certFile, keyFile); err == nil {
 			var cert unsafe.Pointer
-			if cert, err = newCertificate(certFile, keyFile); err == nil {
+			if cert, err = native.NewCertificate(certFile, keyFile); err == nil {
 				m.take(&m.certificate, cert)
 			}
 		}
@@ -135,7 +142,7 @@ func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMat
 	if caFile != "" {
 		if err = readable(caFile); err == nil {
 			var db unsafe.Pointer
-			if db, err = newDatabase(caFile); err == nil {
+			if db, err = native.NewDatabase(caFile); err == nil {
 				m.take(&m.database, db)
 			}
 		}
@@ -144,6 +151,18 @@ func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMat
 		}
 	}
 	return m, nil
+}
+
+// server and client put TLS on a connection.
+
+func (m *tlsMaterial) server(n native.Connection, auth int) (native.Stream, error) {
+	defer runtime.KeepAlive(m)
+	return n.TLSServer(m.certificate, m.database, auth, m.protocols)
+}
+
+func (m *tlsMaterial) client(n native.Connection, name string, tolerated gotkgio.TLSCertificateFlags) (native.Stream, error) {
+	defer runtime.KeepAlive(m)
+	return n.TLSClient(m.certificate, m.database, name, 0, m.protocols, tolerated)
 }
 
 // readable is asked first because GIO's own error about a file has no errno, and
@@ -174,7 +193,7 @@ func (cfg *TLSConfig) load() (*tlsMaterial, error) {
 	}
 	if cfg.Certificate != nil {
 		cert := nativeObject(cfg.Certificate)
-		objectRef(cert)
+		native.ObjectRef(cert)
 		m.take(&m.certificate, cert)
 	}
 	return m, nil
@@ -182,13 +201,13 @@ func (cfg *TLSConfig) load() (*tlsMaterial, error) {
 
 // nativeObject is the GObject behind a gotk4 object.
 func nativeObject(o coreglib.Objector) unsafe.Pointer {
-	native := coreglib.BaseObject(o).Native()
-	return *(*unsafe.Pointer)(unsafe.Pointer(&native)) // C memory: nothing moves
+	p := coreglib.BaseObject(o).Native()
+	return *(*unsafe.Pointer)(unsafe.Pointer(&p)) // C memory: nothing moves
 }
 
 func handshakeLimit(d time.Duration) time.Duration {
 	if d == 0 {
-		return defaultHandshakeTimeout
+		return giostream.DefaultHandshakeTimeout
 	}
 	return d
 }
@@ -209,33 +228,23 @@ func newServerTLS(cfg *TLSConfig) *serverTLS {
 	return t
 }
 
-// conn is the TLS of one connection; nothing is made until its first use.
-func (t *serverTLS) conn() *tlsConn {
-	c := newTLSConn(handshakeLimit(t.cfg.HandshakeTimeout), func(n nativeConn) (nativeStream, error) {
+// on is the TLS of one connection; nothing is made until its first use.
+func (t *serverTLS) on(fd *netfd.FD) *giostream.TLS {
+	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), true, func(n native.Connection) (native.Stream, error) {
 		if t.err != nil {
-			return nativeStream{}, t.err
+			return native.Stream{}, t.err
 		}
-		return n.tlsServer(t.material, int(t.cfg.ClientAuth))
+		return t.material.server(n, int(t.cfg.ClientAuth))
 	})
-	c.server = true
-	return c
 }
 
-// conn is the TLS of one client's connection.
-func (cfg *ClientTLSConfig) conn(m *tlsMaterial, name string) *tlsConn {
+// on is the TLS of one client's connection.
+func (cfg *ClientTLSConfig) on(fd *netfd.FD, m *tlsMaterial, name string) *giostream.TLS {
 	tolerated := cfg.Tolerate
 	if cfg.InsecureSkipVerify {
 		tolerated = gotkgio.TLSCertificateValidateAll
 	}
-	return newTLSConn(handshakeLimit(cfg.HandshakeTimeout), func(n nativeConn) (nativeStream, error) {
-		return n.tlsClient(m, name, 0, tolerated)
+	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), false, func(n native.Connection) (native.Stream, error) {
+		return m.client(n, name, tolerated)
 	})
-}
-
-// tlsSentinel is Go's error for the same thing as a GTlsError, or nil.
-func tlsSentinel(code int) error {
-	if code == tlsEOF {
-		return io.ErrUnexpectedEOF
-	}
-	return nil
 }

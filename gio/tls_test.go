@@ -255,7 +255,7 @@ func TestTLSCloseEndsAHandshake(t *testing.T) {
 		_, err := sc.Read(make([]byte, 1))
 		got <- err
 	}()
-	waiting(t, "gio.(*handshake).wait", 1, "select")
+	waiting(t, "giostream.(*handshake).wait", 1, "select")
 	require.NoError(t, sc.Close())
 	require.ErrorIs(t, receive(t, got), net.ErrClosed)
 	requireEnd(t, peer)

@@ -8,15 +8,14 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // Credentials identify the process at the other end of a Unix socket, as the
-// kernel recorded or checked them.
-type Credentials struct {
-	PID int
-	UID int
-	GID int
-}
+// kernel recorded or checked them: the fields PID, UID and GID, each an int.
+type Credentials = native.Credentials
 
 // ErrNoFile is what ReceiveFile returns when the peer's next byte came without
 // a file: SendFile was not what it did. The byte is still there for Read.
@@ -26,12 +25,18 @@ var ErrNoFile = errors.New("gio: the peer sent data, not a file")
 // connected (g_socket_get_credentials). It does not block. On a TCP connection
 // it is an error.
 func (sc *SocketConnection) PeerCredentials() (*Credentials, error) {
-	var cred *Credentials
-	err := sc.use("credentials", func(n nativeConn) (err error) {
-		if sc.c.family != syscall.AF_UNIX {
+	return sc.peerCredentials("credentials")
+}
+
+func (sc *SocketConnection) peerCredentials(op string) (cred *Credentials, err error) {
+	err = sc.use(op, func(n native.Connection) error {
+		if sc.c.addrs.family != syscall.AF_UNIX {
 			return errNotUnix // the kernel would answer with nobody
 		}
-		cred, err = n.credentials()
+		got, err := n.Credentials()
+		if err == nil {
+			cred = &got
+		}
 		return err
 	})
 	return cred, err
@@ -60,15 +65,15 @@ func (sc *SocketConnection) SendFile(f *os.File) error {
 	if err != nil {
 		return c.opError(op, err)
 	}
-	var m message
+	var m native.Message
 	var merr error
-	if err := raw.Control(func(fd uintptr) { m, merr = newFDMessage(int(fd)) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { m, merr = native.NewFDMessage(int(fd)) }); err != nil {
 		return c.opError(op, os.ErrClosed) // the one reason, and os does not export it
 	}
 	if merr != nil {
 		return c.opError(op, merr)
 	}
-	defer m.unref()
+	defer m.Unref()
 	return c.sendMessage(op, m)
 }
 
@@ -88,25 +93,21 @@ func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
 	const op = "receive file"
 	defer runtime.KeepAlive(sc)
 	c := sc.c
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.hasUnread {
-		return nil, c.opError(op, ErrNoFile)
+	if err := c.needUnix(); err != nil {
+		return nil, c.opError(op, err)
 	}
-	r, err := c.receiveLocked(op, wantFD)
+	r, err := c.fd.ReceiveFD()
 	switch {
-	case err != nil:
+	case err == io.EOF:
 		return nil, err
-	case r.fd >= 0:
-		return os.NewFile(uintptr(r.fd), "received from "+c.remoteAddr().String()), nil
-	case r.nfds > 1:
-		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.nfds))
-	case r.lost:
-		return nil, c.opError(op, withMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
-	case !r.plain:
-		c.unread, c.hasUnread = r.byte, true
+	case err != nil:
+		return nil, c.opError(op, err)
+	case r.FD >= 0:
+		return os.NewFile(uintptr(r.FD), "received from "+c.addrs.remoteAddr().String()), nil
+	case r.FDs > 1:
+		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.FDs))
+	case r.Lost:
+		return nil, c.opError(op, sys.WithMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
 	}
 	return nil, c.opError(op, ErrNoFile)
 }
@@ -122,8 +123,8 @@ func (sc *SocketConnection) SendCredentials() error {
 	if err := sc.c.needUnix(); err != nil {
 		return sc.c.opError(op, err)
 	}
-	m := newCredentialsMessage()
-	defer m.unref()
+	m := native.NewCredentialsMessage()
+	defer m.Unref()
 	return sc.c.sendMessage(op, m)
 }
 
@@ -139,132 +140,53 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 	const op = "receive credentials"
 	defer runtime.KeepAlive(sc)
 	c := sc.c
-	c.rmu.Lock()
-	defer c.rmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
 	if err := c.needUnix(); err != nil {
 		return nil, c.opError(op, err)
 	}
-	if c.closed.Load() {
-		return nil, c.opError(op, net.ErrClosed)
-	}
-	if c.hasUnread {
-		c.hasUnread = false
-		return c.peerCredentials(op)
-	}
-	// The kernel attaches them only to those who ask.
-	was, err := c.native.option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
-	if err == nil && was == 0 {
-		err = c.native.setOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
-		defer func() { _ = c.native.setOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
-	}
-	if err != nil {
-		return nil, c.opError(op, c.errnoError("SO_PASSCRED", err.(syscall.Errno)))
-	}
-	r, err := c.receiveLocked(op, wantCredentials)
+	r, err := c.fd.ReceiveCredentials()
 	switch {
-	case err != nil:
+	case err == io.EOF:
 		return nil, err
-	case r.nfds > 0:
-		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.nfds))
-	case r.credentials == nil || r.credentials.PID == 0:
-		// No process has the id 0: the byte was sent without.
-		return c.peerCredentials(op)
-	}
-	return r.credentials, nil
-}
-
-// peerCredentials is for callers that hold life.
-func (c *conn) peerCredentials(op string) (*Credentials, error) {
-	cred, err := c.native.credentials()
-	if err != nil {
+	case err != nil:
 		return nil, c.opError(op, err)
+	case r.FDs > 0:
+		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.FDs))
+	case !r.HasCredentials || r.Credentials.PID == 0:
+		// No process has the id 0: the byte was sent without.
+		return sc.peerCredentials(op)
 	}
-	return cred, nil
+	return &r.Credentials, nil
 }
 
 // needUnix is the clear error of what only Unix sockets can do.
 func (c *conn) needUnix() error {
 	if c.tls.Load() != nil {
-		return withMessage(syscall.EOPNOTSUPP, "a TLS connection carries no files or credentials")
+		return sys.WithMessage(syscall.EOPNOTSUPP, "a TLS connection carries no files or credentials")
 	}
-	if c.family == syscall.AF_UNIX {
+	if c.addrs.family == syscall.AF_UNIX {
 		return nil
 	}
 	return errNotUnix
 }
 
-var errNotUnix = withMessage(syscall.EOPNOTSUPP, "not a Unix socket: only those carry files and credentials")
+var errNotUnix = sys.WithMessage(syscall.EOPNOTSUPP, "not a Unix socket: only those carry files and credentials")
 
 // sendMessage waits like Write until the kernel has taken the message.
-func (c *conn) sendMessage(op string, m message) error {
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	c.life.RLock()
-	defer c.life.RUnlock()
-	if c.closed.Load() {
-		return c.opError(op, net.ErrClosed)
-	}
-	var errno syscall.Errno
-	w := c.idle.Load()
-	try := func(uintptr) bool {
-		errno = c.native.sendMessage(m)
-		return errno != syscall.EAGAIN || w.waits(writing, false)
-	}
-	if c.poll.file.Load() != nil || !try(0) { // a deadline counts before trying
-		p, err := c.register()
-		if err == nil {
-			err = p.raw.Write(try)
-		}
-		if ierr := w.ended(writing, errno); ierr != nil {
-			err = ierr
-		}
-		if err != nil {
-			return c.opError(op, c.pollError(err))
-		}
-	}
-	if errno != 0 {
-		return c.opError(op, c.errnoError("sendmsg", errno))
+func (c *conn) sendMessage(op string, m native.Message) error {
+	if err := c.fd.SendMessage(m); err != nil {
+		return c.opError(op, err)
 	}
 	return nil
 }
 
-// receiveLocked waits like Read for one byte and what comes with it. The caller
-// holds rmu and life.
-func (c *conn) receiveLocked(op string, want int) (r received, err error) {
-	if err := c.needUnix(); err != nil {
-		return r, c.opError(op, err)
+// connFromFD makes a connection of a connected socket, which it takes over also
+// when it fails.
+func connFromFD(fd int) (*SocketConnection, error) {
+	n, err := native.ConnectionFromFD(fd)
+	if err != nil {
+		return nil, err
 	}
-	if c.closed.Load() {
-		return r, c.opError(op, net.ErrClosed)
-	}
-	var n int
-	var errno syscall.Errno
-	w := c.idle.Load()
-	try := func(uintptr) bool {
-		r, n, errno = c.native.receiveMessage(want)
-		return errno != syscall.EAGAIN || w.waits(reading, false)
-	}
-	if c.poll.file.Load() != nil || !try(0) {
-		p, err := c.register()
-		if err == nil {
-			err = p.raw.Read(try)
-		}
-		if ierr := w.ended(reading, errno); ierr != nil {
-			err = ierr
-		}
-		if err != nil {
-			return r, c.opError(op, c.pollError(err))
-		}
-	}
-	switch {
-	case errno != 0:
-		return r, c.opError(op, c.errnoError("recvmsg", errno))
-	case n == 0:
-		return r, io.EOF
-	}
-	return r, nil
+	return newConnOf(n, fd, nil, false), nil
 }
 
 // SocketPair returns the two ends of a connection without a name (socketpair(2),

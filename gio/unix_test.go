@@ -273,7 +273,7 @@ func TestCloseWakesReceiveFile(t *testing.T) {
 			_, b := socketPair(t)
 			errc := make(chan error, 1)
 			go func() { errc <- f(b) }()
-			parked(t, "gio.(*conn).receiveLocked", 1)
+			parked(t, "netfd.(*FD).receive", 1)
 			require.NoError(t, b.Close())
 			require.ErrorIs(t, receive(t, errc), net.ErrClosed)
 			require.ErrorIs(t, f(b), net.ErrClosed)

@@ -32,6 +32,8 @@ func TestEveryMethodAfterClose(t *testing.T) {
 				"Post":        func() { stopped(l.Post(never)) },
 				"Quit":        l.Quit,
 				"Run":         func() { assert.Error(t, l.Run(bg)) },
+				"Watch":       func() { l.Watch("nothing")() },
+				"WatchAt":     func() { l.WatchAt("nothing", 0, nil)() },
 			})
 			afterClose(t, timer, map[string]func(){"Stop": func() { assert.False(t, timer.Stop()) }})
 		})

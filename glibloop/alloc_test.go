@@ -25,3 +25,8 @@ func TestCallDoesNotAllocate(t *testing.T) {
 	fn := func() error { return nil }
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = l.Call(bg, fn) }))
 }
+
+func TestWatchDoesNotAllocate(t *testing.T) {
+	l := newLoop(t)
+	require.Zero(t, testing.AllocsPerRun(1000, func() { l.Watch("nothing")() }))
+}

@@ -50,7 +50,8 @@ func newCall() *call {
 	if c, ok := calls.Get().(*call); ok {
 		return c
 	}
-	c := &call{done: make(chan struct{}, 1)}
+	c := &call{}
+	unbubbled(func() { c.done = make(chan struct{}, 1) })
 	c.runFn = c.run
 	return c
 }
@@ -156,8 +157,15 @@ func (l *Loop) call(ctx context.Context, fn func() error, pc uintptr) error {
 		return protect(fn, pc)
 	}
 
+	start := time.Now()
+	bubbled := inBubble(start)
 	c := newCall()
 	c.loop, c.ctx, c.fn, c.pc = l, ctx, fn, pc
+	if bubbled {
+		var forget context.CancelFunc
+		c.ctx, forget = unbubbledContext(ctx)
+		defer forget()
+	}
 	if err := l.post(c.runFn, pc); err != nil {
 		c.recycle()
 		return err
@@ -165,7 +173,7 @@ func (l *Loop) call(ctx context.Context, fn func() error, pc uintptr) error {
 
 	l.calls.Add(1)
 	defer l.calls.Add(-1)
-	if l.spin(c) {
+	if !bubbled && l.spin(c, start) {
 		return c.finish()
 	}
 
@@ -181,7 +189,7 @@ func (l *Loop) call(ctx context.Context, fn func() error, pc uintptr) error {
 			l.assist(c)
 			released = l.released
 		}
-		ticker = time.NewTicker(first)
+		ticker = newTicker(first)
 		defer ticker.Stop()
 		retry = ticker.C
 	}
@@ -206,11 +214,11 @@ func (l *Loop) call(ctx context.Context, fn func() error, pc uintptr) error {
 // wake-up of a second thread and make the round trip three times as long. It
 // is for a Call that is alone: several share their wake-ups, and a spinning one
 // would only keep the others' goroutines from the processor.
-func (l *Loop) spin(c *call) bool {
+func (l *Loop) spin(c *call, start time.Time) bool {
 	if !spinning {
 		return false
 	}
-	for start := time.Now(); l.calls.Load() == 1 && time.Since(start) < spinTime; runtime.Gosched() {
+	for ; l.calls.Load() == 1 && time.Since(start) < spinTime; runtime.Gosched() {
 		select {
 		case <-c.done:
 			return true

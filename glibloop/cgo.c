@@ -203,3 +203,14 @@ gboolean glibloop_is_main_thread(void)
 	return FALSE;
 #endif
 }
+
+static gpointer call_on_thread(gpointer handle)
+{
+	glibloopOnThread((uintptr_t)handle);
+	return NULL;
+}
+
+void glibloop_on_thread(uintptr_t handle)
+{
+	g_thread_join(g_thread_new("glibloop", call_on_thread, (gpointer)handle));
+}

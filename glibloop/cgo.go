@@ -131,6 +131,9 @@ func (k *core) wrapper() *glib.MainContext {
 	return w
 }
 
+// onThreadOfC calls the func() of handle on a new thread, and waits for it.
+func onThreadOfC(handle cgo.Handle) { C.glibloop_on_thread(C.uintptr_t(handle)) }
+
 // onMainThread reports whether this is the process's first thread.
 func onMainThread() bool { return C.glibloop_is_main_thread() != 0 }
 

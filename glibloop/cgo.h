@@ -42,5 +42,6 @@ void glibloop_leave_abandoned(glibloop_core *core, gboolean outermost);
 void glibloop_iterate(glibloop_core *core, gint *quit);
 void glibloop_quit(glibloop_core *core, gint *quit);
 gboolean glibloop_is_main_thread(void);
+void glibloop_on_thread(uintptr_t handle);
 
 #endif

@@ -1,9 +1,6 @@
 package glibloop
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
 // Done is closed when the loop has ended: everything that was posted before
 // Close has run, and of a loop made by [New] the context is free. That of
@@ -37,6 +34,8 @@ func (l *Loop) Close() error {
 		<-l.done
 		return nil
 	}
+	ticker := newTicker(assistInterval)
+	defer ticker.Stop()
 	for {
 		l.own(func() {
 			if l.drainUntil(never) {
@@ -47,7 +46,7 @@ func (l *Loop) Close() error {
 		case <-l.done:
 			return nil
 		case <-l.released:
-		case <-time.After(assistInterval):
+		case <-ticker.C:
 		}
 	}
 }

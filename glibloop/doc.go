@@ -62,7 +62,17 @@
 // [log/slog.Default]: where it was posted, and the stack of its goroutine; and
 // once more when it has returned. One that iterates the context meanwhile, as a
 // modal dialog does, holds nobody. Callbacks of other libraries on the thread are
-// not seen.
+// seen by [Loop.Watch] alone.
+//
+// # In a bubble of testing/synctest
+//
+// Loops made outside of a bubble work inside, and the other way round. Functions
+// run on whatever goroutine iterates the context, which for a loop of [New] is in
+// the bubble that called New, or in none: what they touch must belong there. A
+// wait for a loop, and a loop of the bubble's own, are not durably blocked: the
+// bubble's clock stands still and synctest.Wait waits for them. A bubble ends
+// only after the loops that it made were closed. AfterFunc goes by the clock of
+// the bubble that calls it.
 //
 // # When not to use it
 //

@@ -1,10 +1,6 @@
 package glibloop
 
-import (
-	"time"
-
-	"github.com/glibserve/glibserve/internal/stall"
-)
+import "time"
 
 // dispatch runs a batch, on the thread that owns the context. The result is how
 // long what is left may wait at the low priority, 0 for not at all.
@@ -57,8 +53,8 @@ func (l *Loop) drainUntil(stop func() bool) bool {
 
 // run runs one function, watched if GLIBSERVE_DEBUG=stall asks for that.
 func (l *Loop) run(it item) {
-	if stall.Watching() {
-		defer stall.Begin(stall.Callback{What: "posted function", PC: it.pc, Post: l.Post})()
+	if stallLimit > 0 {
+		defer l.watch("posted function", it.pc, nil)()
 	}
 	it.fn()
 }

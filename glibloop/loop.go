@@ -56,13 +56,12 @@ var loops struct {
 }
 
 func newLoop(k kind, context unsafe.Pointer) *Loop {
-	l := &Loop{
-		kind:     k,
-		core:     newCore(context),
-		closing:  make(chan struct{}),
-		done:     make(chan struct{}),
-		released: make(chan struct{}, 1),
-	}
+	l := &Loop{kind: k, core: newCore(context)}
+	unbubbled(func() {
+		l.closing = make(chan struct{})
+		l.done = make(chan struct{})
+		l.released = make(chan struct{}, 1)
+	})
 	l.queue.pending = l.core.pending
 	l.main = l.core.wrapper()
 	l.core.attach(l)

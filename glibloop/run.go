@@ -60,17 +60,22 @@ func (l *Loop) Run(ctx context.Context) error {
 // a Call that assists, g_main_context_invoke.
 func (l *Loop) acquire(ctx context.Context) error {
 	const patience, interval = time.Second, time.Millisecond
-	for start := time.Now(); !l.core.enter(); {
-		if l.assisting.Load() > 0 {
-			start = time.Now()
-		}
-		if time.Since(start) > patience {
-			return errors.New("glibloop: Run: another thread iterates this main context")
-		}
+	if l.core.enter() {
+		return nil
+	}
+	ticker := newTicker(interval)
+	defer ticker.Stop()
+	for start := <-ticker.C; !l.core.enter(); {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(interval):
+		case now := <-ticker.C:
+			if l.assisting.Load() > 0 {
+				start = now
+			}
+			if now.Sub(start) > patience {
+				return errors.New("glibloop: Run: another thread iterates this main context")
+			}
 		}
 	}
 	return nil

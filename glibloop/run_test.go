@@ -114,9 +114,10 @@ func TestThereIsOneLoopForAContext(t *testing.T) {
 	require.NoError(t, again.Call(bg, func() error { return nil }))
 	require.NoError(t, again.Close())
 
-	require.Same(t, glibloop.Default(), glibloop.Default())
-	require.Same(t, glibloop.Default(), glibloop.Adopt(glib.MainContextDefault()))
-	require.Same(t, glibloop.Default(), glibloop.Adopt(nil))
+	def := glibloop.Default()
+	require.Same(t, def, glibloop.Default())
+	require.Same(t, def, glibloop.Adopt(glib.MainContextDefault()))
+	require.Same(t, def, glibloop.Adopt(nil))
 
 	own := newLoop(t)
 	require.Same(t, own, glibloop.Adopt(own.MainContext()))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/diamondburned/gotk4/pkg/glib/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/glibloop"
@@ -68,6 +69,11 @@ func init() {
 		})
 		<-told.returned
 	}
+	children["stall in a callback of C's"] = func() {
+		told := listenForStalls()
+		sourceStall(glibloop.New(), told)
+		<-told.returned
+	}
 	children["nested loop that works"] = func() {
 		told := listenForStalls()
 		l := glibloop.New()
@@ -87,7 +93,7 @@ func init() {
 		for range 1000 {
 			_ = l.Post(func() {})
 		}
-		_ = l.Call(bg, func() error { return nil })
+		_ = l.Call(bg, func() error { l.Watch("watched function")(); return nil })
 		fmt.Println("stalls told of:", len(told.held))
 	}
 }
@@ -105,6 +111,16 @@ func timeStall(l *glibloop.Loop, told stalls) {
 	})
 }
 
+func sourceStall(l *glibloop.Loop, told stalls) {
+	source := glib.NewIdleSource()
+	source.SetCallback(func() bool {
+		defer l.Watch("handler of the idle source")()
+		stallUntil(told)
+		return false
+	})
+	source.Attach(l.MainContext())
+}
+
 // stallUntil holds the loop until that was noticed.
 func stallUntil(told stalls) { <-told.held }
 
@@ -115,6 +131,7 @@ func TestStallIsToldOfOnceWithItsPlaceAndStack(t *testing.T) {
 		"stall in Call":                       "callStall",
 		"stall in AfterFunc on a loop of Run": "timeStall",
 		"stall inside a nested loop":          "postStall",
+		"stall in a callback of C's":          "sourceStall.func1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, out := child(t, name)

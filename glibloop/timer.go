@@ -14,6 +14,8 @@ type Timer struct {
 	pc    uintptr
 	state atomic.Int32 // timerWaiting, then one of the others
 	timer *time.Timer  // guarded by loop.queue.mu until AfterFunc returns
+
+	bubbled bool // timer goes by the clock of a bubble of testing/synctest
 }
 
 const (
@@ -33,7 +35,7 @@ func (l *Loop) AfterFunc(d time.Duration, fn func()) *Timer {
 	if fn == nil {
 		panic("glibloop: AfterFunc of a nil function")
 	}
-	t := &Timer{loop: l, fn: fn, pc: callerpc.Get()}
+	t := &Timer{loop: l, fn: fn, pc: callerpc.Get(), bubbled: inBubble(time.Now())}
 	l.queue.mu.Lock()
 	defer l.queue.mu.Unlock()
 	if l.queue.closed {
@@ -56,14 +58,19 @@ func (t *Timer) Stop() bool {
 	if !t.state.CompareAndSwap(timerWaiting, timerStopped) {
 		return false
 	}
-	t.timer.Stop()
+	// From outside, a bubble's timer must not be stopped: post finds it out.
+	if !t.bubbled || inBubble(time.Now()) {
+		t.timer.Stop()
+	}
 	t.forget()
 	return true
 }
 
 // post runs on a goroutine of package time.
 func (t *Timer) post() {
-	t.loop.post(t.run, t.pc)
+	if t.state.Load() == timerWaiting {
+		_ = t.loop.post(t.run, t.pc) // on a closed loop it never runs
+	}
 }
 
 func (t *Timer) run() {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/gio"
 )
 

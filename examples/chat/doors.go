@@ -10,7 +10,7 @@ import (
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
 	"github.com/glibserve/glibserve/examples/chat/lines"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 	"github.com/glibserve/glibserve/gio"
 )
 

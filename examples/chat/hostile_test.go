@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // hostile are the ways in which a client can be a nuisance. Errors are the

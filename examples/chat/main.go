@@ -13,7 +13,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 // goodbyeTime is how long the last words may take to reach everybody.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/examples/chat/cluster"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 const usage = `Usage: chat [flags]

@@ -15,8 +15,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // trusting is the configuration of a client that believes in a certificate.
@@ -99,7 +99,7 @@ func TestThePageComesOverTLS(t *testing.T) {
 
 	server.Signal(os.Interrupt)
 	for err == nil {
-		_, message, err = conn.Read(ctx)
+		_, _, err = conn.Read(ctx)
 	}
 	require.Equal(t, websocket.StatusGoingAway, websocket.CloseStatus(err))
 	require.Equal(t, program.OK, server.Wait())

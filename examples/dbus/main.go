@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/examples/dbus/peer"
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/gio"
 	"github.com/glibserve/glibserve/glibloop"
 )

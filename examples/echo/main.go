@@ -10,8 +10,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/gio"
 )
 

@@ -4,19 +4,21 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 func TestMain(m *testing.M) { servertest.Main(m, main) }
@@ -33,23 +35,38 @@ func everywhere(t *testing.T) (args []string) {
 
 // roundTrip sends size random bytes, and requires the same back.
 func roundTrip(t *testing.T, addr net.Addr, size int64) {
-	conn := servertest.Dial(t, addr)
+	t.Helper()
+	require.NoError(t, exchange(addr, size))
+}
+
+// exchange is roundTrip for any goroutine.
+func exchange(addr net.Addr, size int64) error {
+	conn, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		return err
+	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
+		return err
+	}
 	sent, received := sha256.New(), sha256.New()
 	failed := make(chan error, 1)
 	go func() {
 		source := rand.NewChaCha8([32]byte{byte(size)})
 		_, err := io.Copy(io.MultiWriter(conn, sent), io.LimitReader(source, size))
 		if err == nil {
-			err = conn.Conn.(interface{ CloseWrite() error }).CloseWrite()
+			err = conn.(interface{ CloseWrite() error }).CloseWrite()
 		}
 		failed <- err
 	}()
 	n, err := io.Copy(received, conn)
-	require.NoError(t, err)
-	require.NoError(t, <-failed)
-	require.Equal(t, size, n)
-	require.Equal(t, sent.Sum(nil), received.Sum(nil))
+	if err := errors.Join(err, <-failed); err != nil {
+		return err
+	}
+	if n != size || !bytes.Equal(sent.Sum(nil), received.Sum(nil)) {
+		return fmt.Errorf("%d bytes came back for %d, or others", n, size)
+	}
+	return nil
 }
 
 func TestEverythingComesBackOnEveryAddress(t *testing.T) {
@@ -68,17 +85,20 @@ func TestEverythingComesBackOnEveryAddress(t *testing.T) {
 func TestManyClientsAtOnce(t *testing.T) {
 	p := servertest.Start(t, "-listen", "tcp:127.0.0.1:0")
 	addr := p.Addrs(1)[0]
-	var clients sync.WaitGroup
-	for range 64 {
-		clients.Add(1)
+	const clients = 64
+	failed := make(chan error, clients)
+	for range clients {
 		go func() {
-			defer clients.Done()
+			var all error
 			for range 5 {
-				roundTrip(t, addr, 10_000)
+				all = errors.Join(all, exchange(addr, 10_000))
 			}
+			failed <- all
 		}()
 	}
-	clients.Wait()
+	for range clients {
+		require.NoError(t, <-failed)
+	}
 }
 
 func TestASignalEndsItWithStatus0AlthoughClientsStay(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/gio"
 )
 

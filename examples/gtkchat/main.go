@@ -19,8 +19,8 @@ import (
 
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
 	"github.com/glibserve/glibserve/examples/gtkchat/window"
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

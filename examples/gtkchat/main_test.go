@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/gtkchat/internal/display"
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 func TestMain(m *testing.M) { servertest.Main(m, main) }

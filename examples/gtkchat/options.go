@@ -7,7 +7,7 @@ import (
 	"net"
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 const usage = `Usage: gtkchat [flags]

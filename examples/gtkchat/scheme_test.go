@@ -14,8 +14,8 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // busConfig is a session bus that starts no services of the machine.

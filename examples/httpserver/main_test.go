@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/program"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // start runs the server and returns its address. At the end of the test it is
@@ -83,7 +83,7 @@ func TestServesFilesWhole(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), content, 0o600))
 	address := start(t, "-dir", dir)
 	_, body := get(t, &http.Client{Transport: &http.Transport{}}, "http://"+address+"/file")
-	require.True(t, string(content) == body)
+	require.True(t, bytes.Equal(content, []byte(body)))
 }
 
 func TestRefusesWithTheReason(t *testing.T) {

@@ -6,13 +6,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 // output runs a program and returns what it wrote to standard output.
@@ -91,6 +90,6 @@ func TestWrkSeesNoError(t *testing.T) {
 		out := output(t, "", "wrk", "-t", "2", "-c", "50", "-d", "1s", "--timeout", "30s", scheme+"://"+address+"/")
 		require.NotContains(t, out, "Socket errors")
 		require.NotContains(t, out, "Non-2xx")
-		require.Regexp(t, regexp.MustCompile(`(?m)^\s*[1-9]\d* requests in `), out)
+		require.Regexp(t, `(?m)^\s*[1-9]\d* requests in `, out)
 	}
 }

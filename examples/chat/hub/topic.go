@@ -58,9 +58,9 @@ func (h *Hub) TakeTopics(topics []Change) {
 		}
 		before := r.topic
 		r.topic, r.topicSet = ch.Text, stamp
-		switch {
-		case r.topic == before:
-		case r.topic == "":
+		switch r.topic {
+		case before:
+		case "":
 			h.broadcast(r, &Event{Kind: Notice, Text: "The topic was taken away on another server."})
 		default:
 			h.broadcast(r, &Event{Kind: Notice, Text: fmt.Sprintf("The topic was set on another server: %s", r.topic)})

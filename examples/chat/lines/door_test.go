@@ -11,7 +11,7 @@ import (
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
 	"github.com/glibserve/glibserve/examples/chat/lines"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 func TestConversation(t *testing.T) {

@@ -136,7 +136,7 @@ func (d *Door) socket(w http.ResponseWriter, r *http.Request) {
 		log.Warn("no WebSocket", "reason", err)
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(-1) // next throws away what is too long, and the client stays
 	d.talk(conn, taken.conn, origin, log)
 }

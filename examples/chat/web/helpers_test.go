@@ -14,7 +14,7 @@ import (
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
 	"github.com/glibserve/glibserve/examples/chat/web"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 	"github.com/glibserve/glibserve/gio"
 )
 

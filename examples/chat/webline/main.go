@@ -15,7 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/glibserve/glibserve/examples/internal/program"
+	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const usage = `Usage: webline [flags]
@@ -51,7 +51,7 @@ func talk(ctx context.Context, address string, in io.Reader, out io.Writer) erro
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(1 << 20)
 	go func() {
 		// The end of the input is not that of the conversation.

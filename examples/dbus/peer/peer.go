@@ -88,7 +88,8 @@ func (s *Server) Serve(ctx context.Context, conn *gio.SocketConnection) error {
 	if err != nil {
 		return err
 	}
-	defer s.onLoop(func() error { p.native.free(); return nil })
+	// On a loop that was closed meanwhile, GDBus has nobody left to call back.
+	defer func() { _ = s.onLoop(func() error { p.native.free(); return nil }) }()
 	if err := p.authenticate(ctx); err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
-	"github.com/glibserve/glibserve/examples/internal/listen"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 const patience = servertest.Patience

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 func TestTheHostAndATerminalTalk(t *testing.T) {

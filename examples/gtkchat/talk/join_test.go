@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
-	"github.com/glibserve/glibserve/examples/internal/listen"
+	"github.com/glibserve/glibserve/examples/shared/listen"
 )
 
 func TestAGuestTalksThroughTheHost(t *testing.T) {

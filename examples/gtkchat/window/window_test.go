@@ -17,7 +17,7 @@ import (
 
 	"github.com/glibserve/glibserve/examples/gtkchat/internal/display"
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
-	"github.com/glibserve/glibserve/examples/internal/servertest"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

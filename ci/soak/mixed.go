@@ -1,0 +1,116 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/glibserve/glibserve/ci/internal/proc"
+	"github.com/glibserve/glibserve/ci/soak/judge"
+	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/server"
+)
+
+const (
+	longestRound  = 10 * time.Second // between two samples
+	leastRounds   = 10               // so that a short soak has a last half, too
+	progressEvery = 5 * time.Second
+)
+
+// fault is what is done to the server while it is under load.
+type fault int
+
+const (
+	stopAndStart fault = iota
+	closeAndOpen
+	shutdownAndOpen
+	limitLowered
+	allTaken
+	faults // how many there are
+)
+
+var faultNames = [faults]string{"stopped and started", "closed and opened again", "shut down and opened again",
+	"descriptors: limit lowered to half of what is open", "descriptors: all taken"}
+
+// mixed is the soak.
+func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
+	fmt.Fprintf(stdout, "soak: %v with seed %d, %d clients at a time on %d services at %d addresses; server: process %d\n",
+		p.time, p.seed, p.workers, len(p.opened.Services), len(p.opened.Places), p.server.PID())
+	random := rand.New(rand.NewPCG(p.seed, 3))
+	round := min(longestRound, p.time/leastRounds)
+	began, shown := time.Now(), time.Now()
+	var done [faults]int
+	var deck []int // of the faults, shuffled: a short soak has all of them
+	for i := 0; (i < leastRounds || time.Since(began) < p.time) && ctx.Err() == nil; i++ {
+		if err := p.load.Call("resume", nil, nil); err != nil {
+			return err
+		}
+		for end := time.Now().Add(round); time.Now().Before(end) && ctx.Err() == nil; {
+			if len(deck) == 0 {
+				deck = random.Perm(int(faults))
+			}
+			if err := p.commit(fault(deck[0]), random); err != nil {
+				return err
+			}
+			done[deck[0]]++
+			deck = deck[1:]
+			wait(ctx, min(time.Until(end), time.Duration(random.IntN(400))*time.Millisecond))
+		}
+		busy, _ := proc.ReadMemory(p.server.PID())
+		p.load1 = load.Report{}
+		if err := errors.Join(p.load.Call("pause", nil, &p.load1), p.sample()); err != nil {
+			return err
+		}
+		if time.Since(shown) >= progressEvery {
+			shown = time.Now()
+			t := p.load1.Counts.Total()
+			fmt.Fprintf(stdout, "%6s  %9d connections  %7.1f GiB  lost %d  corrupt %d  resident %5.1f MiB at work, %5.1f at rest  %d descriptors  %d goroutines  %d threads  %d GObjects\n",
+				time.Since(began).Round(time.Second), t.Conns, float64(t.Up+t.Down)/(1<<30), t.Lost, t.Corrupt,
+				mib(busy.RSS), mib(p.last.RSS), p.last.FDs, p.last.Goroutines, p.last.Threads, p.last.Objects())
+		}
+	}
+	limits := judge.Limits(1)
+	limits[0].Limit = int64(p.grow * raceFactor * (1 << 20))
+	limits[1].Limit *= raceFactor
+	if p.time < time.Minute {
+		// What rests in pools for a while (threads, the pipes of io.Copy) has not settled yet.
+		limits[2].Limit *= 8
+		limits[4].Limit *= 8
+	}
+	return p.summary(stdout, time.Since(began), done, limits)
+}
+
+// commit commits one fault and returns when it is over.
+func (p *pair) commit(f fault, random *rand.Rand) error {
+	o := server.Order{Service: random.IntN(len(p.opened.Services)), For: time.Duration(random.IntN(150)) * time.Millisecond}
+	switch f {
+	case stopAndStart:
+		return p.server.Call("stop", o, nil)
+	case closeAndOpen, shutdownAndOpen:
+		o.Graceful = f == shutdownAndOpen
+		for s := p.opened.Services[o.Service]; !s.Reopens || o.Graceful && !s.Shutdown; s = p.opened.Services[o.Service] {
+			o.Service = random.IntN(len(p.opened.Services))
+		}
+		t := load.Turn{Service: o.Service, Graceful: o.Graceful}
+		return errors.Join(p.load.Call("turn", t, nil), p.server.Call("reopen", o, nil), p.load.Call("turn", t, nil))
+	case limitLowered, allTaken:
+		o.Take = f == allTaken
+		o.For += 100 * time.Millisecond
+		return p.server.Call("squeeze", o, nil)
+	}
+	return fmt.Errorf("no fault %d", f)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }

@@ -1,0 +1,271 @@
+package gio
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+)
+
+// addressTable is what a listener listens on.
+type addressTable struct {
+	mu      sync.Mutex // protects what follows; see listener for the order
+	all     []net.Addr
+	sources []sourceRef
+	paths   []sockaddr.BoundPath
+	adding  net.Addr // of the add under way
+
+	// sockets is by GIO's index. Only ever appended to, on the loop's thread, which
+	// readers don't see: each has a slice of its own length.
+	sockets atomic.Pointer[[]listeningSocket]
+}
+
+// listeningSocket is what there is to know of one of GIO's sockets.
+type listeningSocket struct {
+	listenAddr net.Addr // nil where a connection's own may differ
+	shared     bool     // other code has the descriptor, too
+}
+
+func (t *addressTable) socket(i int) (s listeningSocket, ok bool) {
+	if all := t.sockets.Load(); all != nil && i >= 0 && i < len(*all) {
+		return (*all)[i], true
+	}
+	return s, false
+}
+
+// shared tells whether others have the i-th socket.
+func (t *addressTable) shared(i int) bool {
+	s, ok := t.socket(i)
+	return !ok || s.shared
+}
+
+func (t *addressTable) first() net.Addr {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.all) == 0 {
+		return nil
+	}
+	return t.all[0]
+}
+
+// setAdding notes the address of the add that begins, for the handlers of "event",
+// and returns that of the one around it.
+func (t *addressTable) setAdding(addr net.Addr) (outer net.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	outer, t.adding = t.adding, addr
+	return outer
+}
+
+func (t *addressTable) beingAdded() net.Addr {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.adding
+}
+
+func (t *addressTable) addPath(p sockaddr.BoundPath) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paths = append(t.paths, p)
+}
+
+// add enters the addresses of sockets that were added, on the loop's thread.
+func (t *addressTable) add(first int, addrs []net.Addr, ref sourceRef, shared bool) {
+	var sockets []listeningSocket
+	if old := t.sockets.Load(); old != nil {
+		sockets = *old
+	}
+	for len(sockets) < first { // added by others
+		sockets = append(sockets, listeningSocket{shared: true})
+	}
+	for _, a := range addrs {
+		s := listeningSocket{shared: shared}
+		if sockaddr.Fixed(a) {
+			s.listenAddr = a
+		}
+		sockets = append(sockets, s)
+	}
+	t.sockets.Store(&sockets)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = append(t.all, addrs...)
+	t.sources = append(t.sources, ref)
+}
+
+// close returns what is to be removed and given up.
+func (t *addressTable) close() (paths []sockaddr.BoundPath, sources []sourceRef) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	paths, sources = t.paths, t.sources
+	t.paths, t.sources = nil, nil
+	return paths, sources
+}
+
+// listenAddr is what connections accepted at the i-th socket have for their own
+// address, nil when that differs or is not known.
+func (l *listener) listenAddr(i int) net.Addr {
+	if l == nil { // of a client's connection or a pair
+		return nil
+	}
+	s, _ := l.addrs.socket(i)
+	return s.listenAddr
+}
+
+// Listen starts to listen and returns the effective address. The network is
+// "tcp", "tcp4", "tcp6" or "unix"; the address is as for net.Listen, with port
+// 0 for any free one, and "@name" for an abstract Unix socket. A Unix path that
+// nobody answers any more is replaced; one that a live server answers is
+// EADDRINUSE; anything else at that path is left alone and is an error. It
+// wraps g_socket_listener_add_address and may be called for several addresses.
+//
+// Errors are *net.OpError. Name resolution may block; it never holds the loop.
+func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
+	addr, v6only, err := sockaddr.Resolve(network, address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			return nil, err
+		}
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	return l.l.addAddress(addr, network, v6only, nil)
+}
+
+// AddAddress listens on a *net.TCPAddr (port 0: any) or *net.UnixAddr, as
+// Listen does, and returns the effective address
+// (g_socket_listener_add_address). The connections that are accepted there
+// carry source: any Go value, which comes back as the same value.
+func (l *SocketListener) AddAddress(addr net.Addr, source any) (net.Addr, error) {
+	return l.l.addAddress(addr, "", false, source)
+}
+
+func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source any) (net.Addr, error) {
+	sa, err := sockaddr.Encode(addr)
+	if err != nil {
+		return nil, listenError(nil, networkName(addr, network), err)
+	}
+	path := sockaddr.Path(addr)
+	got, err := l.add(addr, source, false, func(source sourceRef) (native.Added, error) {
+		got, err := l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
+		if path != "" && errors.Is(err, syscall.EADDRINUSE) {
+			if err = sockaddr.ReplaceStale(path, err); err == nil {
+				got, err = l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
+			}
+		}
+		if err == nil && path != "" {
+			if p, ok := sockaddr.Remember(path); ok {
+				l.addrs.addPath(p)
+			}
+		}
+		return got, err
+	})
+	switch {
+	case err != nil:
+		return nil, listenError(addr, networkName(addr, network), err)
+	case len(got) == 0:
+		return addr, nil
+	}
+	return got[0], nil
+}
+
+func networkName(addr net.Addr, network string) string {
+	if network != "" {
+		return network
+	}
+	switch addr.(type) { // a nil pointer inside has no Network method
+	case nil:
+		return ""
+	case *net.TCPAddr:
+		return "tcp"
+	case *net.UnixAddr:
+		return "unix"
+	}
+	return addr.Network()
+}
+
+// add runs one of GIO's add functions on the loop's thread and returns the
+// addresses that it brought.
+func (l *listener) add(addr net.Addr, source any, shared bool, f func(source sourceRef) (native.Added, error)) ([]net.Addr, error) {
+	ref := takeSource(source)
+	var got []net.Addr
+	err := l.call(func() (err error) {
+		got, err = l.addOnLoop(addr, ref, shared, f)
+		return err
+	})
+	if err != nil {
+		ref.release()
+	}
+	return got, err
+}
+
+// addOnLoop may be called in the middle of itself: a handler of "event" may add
+// another address.
+func (l *listener) addOnLoop(addr net.Addr, ref sourceRef, shared bool, f func(source sourceRef) (native.Added, error)) ([]net.Addr, error) {
+	if l.life.closed.Load() {
+		return nil, l.closedError()
+	}
+	if l.tls != nil && l.tls.err != nil {
+		return nil, l.tls.err
+	}
+	outer := l.addrs.setAdding(addr)
+	defer l.addrs.setAdding(outer)
+	added, err := f(ref)
+	if err != nil {
+		return nil, err
+	}
+	got := make([]net.Addr, added.Count)
+	for i := range got {
+		for tries := 0; got[i] == nil && tries < 10; tries++ {
+			got[i] = l.native.SocketAddr(added.First + i)
+		}
+		if got[i] == nil {
+			got[i] = addr // never a nil one: what was asked for
+		}
+	}
+	l.addrs.add(added.First, got, ref, shared)
+	if l.kind != native.KindListener {
+		l.updateNow()
+	}
+	return got, nil
+}
+
+// AddInetPort listens on a TCP port of every address of the machine, IPv6 and
+// IPv4 (g_socket_listener_add_inet_port). Port 0 is an error: see
+// AddAnyInetPort.
+func (l *SocketListener) AddInetPort(port uint16, source any) error {
+	if port == 0 {
+		return listenError(nil, "tcp", errors.New("port 0: use AddAnyInetPort for any free port"))
+	}
+	_, err := l.l.addInetPort(port, source)
+	return err
+}
+
+// AddAnyInetPort listens on a free TCP port of every address of the machine
+// and returns it (g_socket_listener_add_any_inet_port).
+func (l *SocketListener) AddAnyInetPort(source any) (uint16, error) {
+	return l.l.addInetPort(0, source)
+}
+
+func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
+	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: int(port)}
+	_, err := l.add(addr, source, false, func(source sourceRef) (got native.Added, err error) {
+		port, got, err = l.native.AddInetPort(port, source.ptr)
+		return got, err
+	})
+	if err != nil {
+		return 0, listenError(addr, "tcp", err)
+	}
+	return port, nil
+}
+
+// Addrs returns the addresses in the order in which they were added.
+func (l *SocketListener) Addrs() []net.Addr {
+	t := &l.l.addrs
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]net.Addr(nil), t.all...)
+}

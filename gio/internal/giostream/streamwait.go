@@ -1,0 +1,208 @@
+package giostream
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/glibloop"
+)
+
+// half is one direction of a stream.
+type half struct {
+	mu       sync.Mutex // one operation at a time, whole; protects rest and blocked
+	out      bool
+	poll     bool // never blocks in C
+	deadline deadline
+
+	id    uint64 // in native.Streams
+	ready readiness
+
+	rest    []byte // what TLS has taken and not yet sent
+	blocked bool   // the last transfer would have blocked
+
+	cancelled atomic.Bool // a blocking call was cancelled
+
+	cancelMu sync.Mutex         // protects cancel
+	cancel   native.Cancellable // of the blocking call in progress
+}
+
+func (h *half) init() {
+	h.deadline.expire = h.interrupt
+	if h.poll {
+		h.ready = make(readiness, 1)
+		h.id = native.Streams.Add(h.ready)
+	}
+}
+
+// readiness is of capacity 1 and holds a token when a stream may be ready.
+type readiness chan struct{}
+
+// StreamReady is called on the loop's thread.
+func (r readiness) StreamReady() {
+	select {
+	case r <- struct{}{}:
+	default:
+	}
+}
+
+// interrupt ends a blocking call.
+func (h *half) interrupt() {
+	h.cancelMu.Lock()
+	defer h.cancelMu.Unlock()
+	if h.cancel.Valid() {
+		h.cancel.Cancel()
+	}
+}
+
+// ready waits for the handshake, if there is one, and refuses when the stream
+// is closed or the deadline has passed.
+func (s *Stream) ready(h *half) error {
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	if h.deadline.passed() {
+		return os.ErrDeadlineExceeded
+	}
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.wait(context.Background(), s.startHandshake, h.deadline.done(), s.closing)
+}
+
+// startHandshake has the handshake hold life until it is over.
+func (s *Stream) startHandshake() (handshaking, error) {
+	s.life.RLock()
+	if s.closed.Load() {
+		s.life.RUnlock()
+		return handshaking{}, net.ErrClosed
+	}
+	return handshaking{stream: s.native, after: s.life.RUnlock}, nil
+}
+
+// transfer reads into b or writes some of it. The caller holds h.mu.
+func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
+	op := s.native.Read
+	if h.out {
+		op = s.native.Write
+	}
+	h.blocked = false
+	if !h.poll {
+		err = s.blocking(h, func(c native.Cancellable) error {
+			n, err = op(b, c)
+			return err
+		})
+		return n, err
+	}
+	for {
+		var watch native.Watch
+		err := s.use(func() (err error) {
+			n, err = op(b, native.Cancellable{})
+			if h.blocked = err == native.ErrWouldBlock; h.blocked {
+				watch = s.native.Watch(h.out, s.loop, h.id)
+			}
+			return err
+		})
+		if err != native.ErrWouldBlock {
+			return n, err
+		}
+		select {
+		case <-h.ready:
+		case <-h.deadline.done():
+			err = os.ErrDeadlineExceeded
+		case <-s.closing:
+			err = net.ErrClosed
+		case <-s.loop.Done():
+			err = glibloop.ErrStopped
+		}
+		watch.End()
+		if err != native.ErrWouldBlock {
+			return 0, err
+		}
+		// A deadline in the past fails even when there is data.
+		if h.deadline.passed() {
+			return 0, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+// use runs f, which does not wait, while the stream is alive.
+func (s *Stream) use(f func() error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	return f()
+}
+
+// blocking runs f until the deadline or Close cancels it.
+func (s *Stream) blocking(h *half, f func(native.Cancellable) error) error {
+	for {
+		c := native.NewCancellable()
+		h.cancelMu.Lock()
+		h.cancel = c
+		h.cancelMu.Unlock()
+		var err error
+		switch {
+		case s.closed.Load():
+			err = net.ErrClosed
+		case h.deadline.passed():
+			err = os.ErrDeadlineExceeded
+		default:
+			err = s.use(func() error { return f(c) })
+			h.cancelled.Store(isCancelled(err))
+		}
+		h.cancelMu.Lock()
+		h.cancel = native.Cancellable{}
+		h.cancelMu.Unlock()
+		c.Unref()
+		if !isCancelled(err) {
+			return err
+		}
+		switch {
+		case s.closed.Load():
+			return net.ErrClosed
+		case h.deadline.passed():
+			return os.ErrDeadlineExceeded
+		}
+		// A deadline that has been replaced since.
+	}
+}
+
+func isCancelled(err error) bool {
+	e, ok := err.(*native.Error)
+	return ok && e.Domain == native.IODomain && e.Code == native.CodeCancelled
+}
+
+// interrupt makes the stream unusable and wakes everybody; false when that was
+// done before.
+func (s *Stream) interrupt() bool {
+	if !s.closed.CompareAndSwap(false, true) {
+		return false
+	}
+	close(s.closing)
+	s.rd.interrupt()
+	s.wr.interrupt()
+	if s.tls != nil {
+		s.tls.interrupt(func() {})
+	}
+	return true
+}
+
+// finish closes the stream once nobody is inside C.
+func (s *Stream) finish() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	for _, h := range []*half{&s.rd, &s.wr} {
+		h.deadline.set(zeroTime)
+		if h.id != 0 {
+			native.Streams.Remove(h.id)
+		}
+	}
+	closeStream(s.native, s.wr.cancelled.Load())
+	s.native.Free()
+}

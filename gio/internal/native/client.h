@@ -1,0 +1,59 @@
+/* The C side of SocketClient (client.c, dial.c). */
+#ifndef GLIBSERVE_NATIVE_CLIENT_H
+#define GLIBSERVE_NATIVE_CLIENT_H
+
+#include "object.h"
+
+/* Which of GSocketClient's connect functions gsv_dial_start calls, and what
+ * its arguments a, b, len and port are. */
+enum {
+  GSV_DIAL_NATIVE,   /* connect_async: a: a sockaddr of len bytes */
+  GSV_DIAL_NAME,     /* connect_async: a: a host name; port */
+  GSV_DIAL_LOOPBACK, /* connect_async: port of this machine */
+  GSV_DIAL_HOST,     /* connect_to_host_async: a: host and port; port */
+  GSV_DIAL_SERVICE,  /* connect_to_service_async: a: domain; b: service */
+  GSV_DIAL_URI,      /* connect_to_uri_async: a: URI; port */
+};
+
+/* One emission of "event"; valid during the call. */
+typedef struct {
+  int event;   /* GSocketClientEvent */
+  char *target; /* g_socket_connectable_to_string */
+  int peer_len; /* 0: there is no connection yet, or none any more */
+  struct sockaddr_storage peer;
+} gsv_client_event;
+
+/* A connection on its way to Go; valid during the call. */
+typedef struct {
+  GSocketConnection *connection; /* one reference, Go's from here on */
+  GSocket *socket;
+  int fd;
+  int peer_len; /* 0: the peer is gone already and never had an address */
+  struct sockaddr_storage peer;
+} gsv_dialed;
+
+/* Any thread, all but gsv_dial_start. The caller of gsv_client_new owns one
+ * reference; native (native_len 0: none), proxy and the strings are only
+ * borrowed, resolver too: GSocketClient takes a reference of its own. */
+GSocketClient *gsv_client_new (int family, const void *native, int native_len,
+                               unsigned timeout, int enable_proxy,
+                               GObject *resolver, const char *proxy);
+int gsv_uri_is_valid (const char *uri, gsv_error *err);
+unsigned long gsv_client_connect (GSocketClient *client, uint64_t id,
+                                  uint64_t handler);
+int gsv_remote (GSocketConnection *connection, struct sockaddr_storage *peer);
+void gsv_client_disconnect (GSocketClient *client, unsigned long id);
+
+/* One dial. Its caller owns one reference to the GCancellable. */
+GCancellable *gsv_dial_new (void);
+/* The loop's thread. family -1: the client's own. There is exactly
+ * one gsvGoDialed and after it one gsvGoDialEnded, both after it returned. */
+void gsv_dial_start (GSocketClient *client, GMainContext *context,
+                     GCancellable *cancellable, uint64_t id, int kind,
+                     int family, const char *a, int len, const char *b,
+                     int port);
+void gsv_dial_cancel (GMainContext *context, GCancellable *cancellable);
+int gsv_drain (GMainContext *context);
+uint64_t gsv_dials_alive (void);
+
+#endif

@@ -1,0 +1,150 @@
+/* What travels beside the bytes of a Unix socket. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixcredentialsmessage.h>
+#include <gio/gunixfdmessage.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The message has a duplicate of fd: the caller may close his at once. */
+GSocketControlMessage *
+gsv_fd_message (int fd, gsv_error *err)
+{
+  GSocketControlMessage *m = g_unix_fd_message_new ();
+
+  errno = 0;
+  if (g_unix_fd_message_append_fd (G_UNIX_FD_MESSAGE (m), fd, &err->error))
+    return m;
+  err->sys_errno = errno;
+  g_object_unref (m);
+  return NULL;
+}
+
+GSocketControlMessage *
+gsv_credentials_message (void)
+{
+  return g_unix_credentials_message_new ();
+}
+
+/* With no vector GIO sends the one zero byte that carries the message. */
+int
+gsv_send_message (GSocket *socket, GSocketControlMessage *message)
+{
+  GPollableReturn r;
+
+  errno = 0;
+  r = g_socket_send_message_with_timeout (socket, NULL, NULL, 0, &message, 1, 0,
+                                          0, NULL, NULL, NULL);
+  if (r == G_POLLABLE_RETURN_OK)
+    return 0;
+  if (r == G_POLLABLE_RETURN_WOULD_BLOCK)
+    return -EAGAIN;
+  return errno != 0 ? -errno : -EBADF;
+}
+
+static gssize
+receive (int fd, struct msghdr *msg, int flags)
+{
+  gssize n;
+
+  do
+    n = recvmsg (fd, msg, flags | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  return n;
+}
+
+static void
+take_rights (struct cmsghdr *c, gsv_received *out)
+{
+  size_t i, n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+
+  for (i = 0; i < n; i++)
+    {
+      int fd;
+      memcpy (&fd, CMSG_DATA (c) + i * sizeof (int), sizeof fd);
+      if (out->nfds++ == 0)
+        out->fd = fd;
+      else
+        close (fd);
+    }
+}
+
+/* Not g_socket_receive_message: that waits or not as the GSocket's property
+ * "blocking" says, which belongs to whoever else uses the GSocket. */
+int
+gsv_receive_message (GSocket *socket, int want, gsv_received *out)
+{
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE (253 * sizeof (int)) /* SCM_MAX_FD */
+               + CMSG_SPACE (sizeof (struct ucred)) + 512];
+  } control;
+  char bytes[2];
+  struct iovec iov = { bytes, 2 };
+  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+  struct cmsghdr *c;
+  int fd = g_socket_get_fd (socket);
+  gssize n;
+
+  memset (out, 0, sizeof *out);
+  out->fd = -1;
+  if (g_socket_is_closed (socket))
+    return -EBADF;
+  if (want == GSV_WANT_FD)
+    {
+      int spare;
+
+      /* Without room for it the kernel only says that there is something. */
+      n = receive (fd, &msg, MSG_PEEK);
+      if (n <= 0)
+        return n < 0 ? -errno : 0;
+      /* While peeking, Linux looks on at the following messages until one has
+       * descriptors: that there are some is certain only when this byte ended
+       * the search. Otherwise only taking it tells. */
+      if (!(msg.msg_flags & MSG_CTRUNC))
+        {
+          out->plain = TRUE;
+          return 1;
+        }
+      /* Were no descriptor free, the kernel would drop the one that comes. */
+      spare = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+      if (spare < 0)
+        return -errno;
+      close (spare);
+    }
+  iov.iov_len = 1;
+  msg.msg_control = control.bytes;
+  msg.msg_controllen = sizeof control.bytes;
+  n = receive (fd, &msg, MSG_CMSG_CLOEXEC);
+  if (n < 0)
+    return -errno;
+  for (c = CMSG_FIRSTHDR (&msg); c != NULL; c = CMSG_NXTHDR (&msg, c))
+    {
+      if (c->cmsg_level != SOL_SOCKET)
+        continue;
+      if (c->cmsg_type == SCM_RIGHTS)
+        take_rights (c, out);
+      else if (c->cmsg_type == SCM_CREDENTIALS)
+        {
+          struct ucred u;
+          memcpy (&u, CMSG_DATA (c), sizeof u);
+          out->has_credentials = TRUE;
+          out->pid = u.pid;
+          out->uid = u.uid;
+          out->gid = u.gid;
+        }
+    }
+  out->lost = (msg.msg_flags & MSG_CTRUNC) != 0;
+  if (out->fd >= 0 && (out->nfds != 1 || out->lost || want != GSV_WANT_FD))
+    {
+      close (out->fd);
+      out->fd = -1;
+    }
+  out->byte = (unsigned char) bytes[0];
+  return (int) n;
+}

@@ -1,0 +1,110 @@
+/* The table of a listener's sockets, and which of them are polled. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void
+gsv_sock_free (gpointer data)
+{
+  gsv_sock *s = data;
+
+  if (s->spare >= 0)
+    close (s->spare);
+  g_object_unref (s->socket);
+  g_free (s);
+}
+
+/* commit enters a socket once GIO serves it; spare is taken over, -1: none was
+ * had, so one is asked for now, and without it the socket cannot be swapped. */
+void
+gsv_commit (gsv_state *st, GSocket *socket, int spare)
+{
+  gsv_sock *s = g_new0 (gsv_sock, 1);
+  int flags;
+
+  s->socket = g_object_ref (socket);
+  s->fd = g_socket_get_fd (socket);
+  /* A blocking GSocket would hold the loop in accept when the client is gone
+   * (or was taken by another process) between poll and accept. */
+  g_socket_set_blocking (socket, FALSE);
+  /* GIO goes on when it cannot; our own accept would wait on the loop. */
+  flags = fcntl (s->fd, F_GETFL);
+  if (flags >= 0 && !(flags & O_NONBLOCK))
+    fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
+  if (spare < 0 && st->dummy >= 0)
+    spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
+  s->spare = spare;
+  s->poll.fd = s->fd;
+  s->spare_poll.fd = spare;
+  g_ptr_array_add (st->socks, s);
+  if (st->fdwatch != NULL)
+    g_source_add_poll (st->fdwatch, &s->poll);
+  if (st->own_accept != NULL)
+    g_source_add_poll (st->own_accept, &s->spare_poll);
+}
+
+int
+gsv_sock_count (gsv_state *st)
+{
+  return (int) st->socks->len;
+}
+
+/* Where the listening socket itself is. */
+int
+gsv_sock_fd (gsv_state *st, int i)
+{
+  gsv_sock *s = st->socks->pdata[i];
+  return s->out ? s->spare : s->fd;
+}
+
+/* Where GIO keeps what was given with the address. */
+GObject *
+gsv_source_of (gsv_sock *s)
+{
+  static GQuark quark;
+
+  if (quark == 0)
+    quark = g_quark_from_static_string ("g-socket-listener-source");
+  return g_object_get_qdata (G_OBJECT (s->socket), quark);
+}
+
+int
+gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from)
+{
+  int fd = fcntl (gsv_sock_fd (st, i), F_DUPFD_CLOEXEC, 3);
+
+  if (fd < 0)
+    return -errno;
+  memset (from, 0, sizeof *from);
+  from->sock = i;
+  from->source = gsv_source_of (st->socks->pdata[i]);
+  if (from->source != NULL)
+    g_object_ref (from->source);
+  from->source_id = gsv_source_id (from->source);
+  return fd;
+}
+
+/* fdwatch.c looks only while GIO does, and stray.c while GIO would: a readable
+ * socket that nobody accepts from would make the loop spin. */
+void
+gsv_watch (gsv_state *st)
+{
+  gushort events = !st->closed && st->emitting == 0 && st->service != NULL
+                           && g_socket_service_is_active (st->service)
+                       ? G_IO_IN
+                       : 0;
+  guint i;
+
+  for (i = 0; i < st->socks->len; i++)
+    {
+      gsv_sock *s = st->socks->pdata[i];
+      s->poll.events = events;
+      s->spare_poll.events = st->paused ? 0 : events;
+    }
+}

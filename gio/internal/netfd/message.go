@@ -1,0 +1,103 @@
+package netfd
+
+import (
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
+
+// What a Unix socket carries beside its bytes, in the form of GIO: a zero byte with
+// a control message.
+
+// SendMessage waits like Write until the kernel has taken the message.
+func (fd *FD) SendMessage(m native.Message) error {
+	if !fd.fdmu.lock(Writing) {
+		return net.ErrClosed
+	}
+	defer fd.fdmu.unlock(Writing)
+	n, err := fd.Objects()
+	if err != nil {
+		return err
+	}
+	_, errno, err := fd.run(Writing, 1, func(int64) (int64, syscall.Errno) {
+		errno := n.SendMessage(m)
+		if errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	})
+	if err == nil && errno != 0 {
+		err = ErrnoError("sendmsg", errno)
+	}
+	return err
+}
+
+// ReceiveFD waits like Read for one byte and the descriptor that comes with it. A
+// byte without one is left to Read.
+func (fd *FD) ReceiveFD() (native.Received, error) {
+	if !fd.fdmu.lock(Reading) {
+		return native.Received{}, net.ErrClosed
+	}
+	defer fd.fdmu.unlock(Reading)
+	if fd.hasUnread {
+		return native.Received{Byte: fd.unread, Plain: true, FD: -1}, nil
+	}
+	r, err := fd.receive(native.WantFD)
+	if err == nil && r.FD < 0 && r.FDs <= 1 && !r.Lost && !r.Plain {
+		fd.unread, fd.hasUnread = r.Byte, true
+	}
+	return r, err
+}
+
+// ReceiveCredentials waits like Read for one byte and the credentials that come
+// with it, if any.
+func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
+	if !fd.fdmu.lock(Reading) {
+		return r, net.ErrClosed
+	}
+	defer fd.fdmu.unlock(Reading)
+	if fd.hasUnread {
+		fd.hasUnread = false
+		return native.Received{Byte: fd.unread, FD: -1}, nil
+	}
+	n, err := fd.Objects()
+	if err != nil {
+		return r, err
+	}
+	// The kernel attaches them only to those who ask.
+	was, errno := n.Option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
+	if errno == 0 && was == 0 {
+		errno = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
+		defer func() { _ = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
+	}
+	if errno != 0 {
+		return r, ErrnoError("SO_PASSCRED", errno)
+	}
+	return fd.receive(native.WantCredentials)
+}
+
+// receive waits for one byte and what comes with it. The caller holds Reading's
+// lock.
+func (fd *FD) receive(want int) (r native.Received, err error) {
+	n, err := fd.Objects()
+	if err != nil {
+		return r, err
+	}
+	got, errno, err := fd.run(Reading, 1, func(int64) (int64, syscall.Errno) {
+		var count int
+		var errno syscall.Errno
+		r, count, errno = n.ReceiveMessage(want)
+		return int64(count), errno
+	})
+	switch {
+	case err != nil:
+		return r, err
+	case errno != 0:
+		return r, ErrnoError("recvmsg", errno)
+	case got == 0:
+		return r, io.EOF
+	}
+	return r, nil
+}

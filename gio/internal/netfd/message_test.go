@@ -1,0 +1,107 @@
+package netfd
+
+import (
+	"io"
+	"net"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
+)
+
+func unixPair(t testing.TB) (a, b *FD) { return kinds["socketpair"](t) }
+
+func sendFD(t testing.TB, fd *FD, n int) {
+	t.Helper()
+	m, err := native.NewFDMessage(n)
+	require.NoError(t, err)
+	defer m.Unref()
+	require.NoError(t, fd.SendMessage(m))
+}
+
+func TestDescriptorsPass(t *testing.T) {
+	a, b := unixPair(t)
+	f, _ := randomFile(t, 10)
+	before := descriptors(t)
+	sendFD(t, a, int(f.Fd()))
+	r, err := b.ReceiveFD()
+	require.NoError(t, err)
+	require.Equal(t, 1, r.FDs)
+	got := os.NewFile(uintptr(r.FD), "received")
+	content, err := io.ReadAll(got)
+	require.NoError(t, err)
+	require.Len(t, content, 10)
+	require.NoError(t, got.Close())
+	require.Equal(t, before, descriptors(t))
+	a.Close()
+	_, err = b.ReceiveFD()
+	require.Equal(t, io.EOF, err)
+	b.Close()
+	_, err = b.ReceiveFD()
+	require.Equal(t, net.ErrClosed, err)
+}
+
+// What comes without a descriptor is data, and stays for whoever reads it.
+func TestAByteWithoutADescriptorIsLeft(t *testing.T) {
+	a, b := unixPair(t)
+	_, err := a.Write([]byte("data"))
+	require.NoError(t, err)
+	for range 2 {
+		r, err := b.ReceiveFD()
+		require.NoError(t, err)
+		require.Negative(t, r.FD)
+		require.Zero(t, r.FDs)
+	}
+	buf := make([]byte, 4)
+	_, err = io.ReadFull(b, buf)
+	require.NoError(t, err)
+	require.Equal(t, "data", string(buf))
+}
+
+func TestCredentialsPass(t *testing.T) {
+	a, b := unixPair(t)
+	got := start(func() native.Received {
+		r, err := b.ReceiveCredentials()
+		if err != nil {
+			t.Error(err)
+		}
+		return r
+	})
+	waiting(t, "netfd.(*FD).ReceiveCredentials", 1)
+	m := native.NewCredentialsMessage()
+	require.NoError(t, a.SendMessage(m))
+	m.Unref()
+	r := receive(t, got)
+	require.True(t, r.HasCredentials)
+	require.Equal(t, os.Getpid(), r.Credentials.PID)
+	on, err := unix.GetsockoptInt(b.Sysfd(), unix.SOL_SOCKET, unix.SO_PASSCRED)
+	require.NoError(t, err)
+	require.Zero(t, on, "only while somebody asks")
+}
+
+func TestMessagesWaitLikeBytes(t *testing.T) {
+	a, b := unixPair(t)
+	require.NoError(t, a.SetDeadline(past, true, true))
+	_, err := a.ReceiveFD()
+	require.Equal(t, os.ErrDeadlineExceeded, err)
+	m := native.NewCredentialsMessage()
+	defer m.Unref()
+	require.Equal(t, os.ErrDeadlineExceeded, a.SendMessage(m))
+	b.SetIdleTimeout(soon)
+	_, err = b.ReceiveFD()
+	requireIdle(t, err)
+	_, err = b.ReceiveCredentials()
+	requireIdle(t, err)
+	for err = nil; err == nil; {
+		err = b.SendMessage(m)
+	}
+	requireIdle(t, err)
+	b.SetIdleTimeout(0)
+	ended := start(func() error { return b.SendMessage(m) })
+	waiting(t, "netfd.(*FD).SendMessage", 1)
+	b.Close()
+	require.Equal(t, net.ErrClosed, receive(t, ended))
+}

@@ -1,0 +1,247 @@
+package netfd
+
+import (
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
+)
+
+// poller is a descriptor's place with Go's network poller. It is taken only when
+// somebody has to wait or sets a deadline. Its file is a duplicate, for waiting
+// only: closing GSocket's own descriptor from Go would pull it from under GIO.
+type poller struct {
+	fd   int // the file's, good inside its RawConn's functions
+	file *os.File
+	raw  syscall.RawConn
+	step [2]func(uintptr) bool // made once: an operation allocates nothing
+
+	deadline [2]time.Time    // the user's; under FD.mu
+	writes   atomic.Bool     // deadline[Writing] is set; written under FD.mu
+	idleAt   [2]atomic.Int64 // when the file's deadline ends an idle wait; 0: that is the user's. Written under FD.mu
+}
+
+// register takes the place, once. The caller holds a reference, or closes.
+func (fd *FD) register() (*poller, error) {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.evicted {
+		return nil, net.ErrClosed
+	}
+	if p := fd.poller.Load(); p != nil {
+		return p, nil
+	}
+	if fd.objects.exposed() && fd.objects.native.FD() < 0 {
+		return nil, net.ErrClosed // by GIO: the number may be something else's
+	}
+	n, err := sys.Dup(int(fd.sysfd))
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	p := &poller{fd: n}
+	if p.file, p.raw, err = newPolledFile(n, "socket"); err != nil {
+		return nil, err
+	}
+	for dir := range p.step {
+		p.step[dir] = func(uintptr) bool { return fd.step(Direction(dir)) }
+	}
+	fd.poller.Store(p)
+	fd.unpark() // deadlines are the poller's: wait there
+	return p, nil
+}
+
+// newPolledFile makes a file of a descriptor that is non-blocking, and takes that
+// over.
+func newPolledFile(n int, name string) (*os.File, syscall.RawConn, error) {
+	f := os.NewFile(uintptr(n), name)
+	// NewFile swallows the poller's refusal: waiting would block a thread.
+	err := f.SetDeadline(time.Time{})
+	if err == nil {
+		var raw syscall.RawConn
+		if raw, err = f.SyscallConn(); err == nil {
+			return f, raw, nil
+		}
+	}
+	_ = f.Close()
+	return nil, nil, err
+}
+
+// do tries until the direction's operation is over, and waits in between. The
+// caller holds the direction's lock.
+func (fd *FD) do(dir Direction) error {
+	fd.idle.ended(dir)
+	// A deadline counts before trying: with a poller it is for that to say.
+	if fd.poller.Load() == nil && fd.step(dir) {
+		return nil
+	}
+	err := fd.wait(dir)
+	fd.idle.ended(dir)
+	return err
+}
+
+// step tries, as often as that moves bytes. It answers false to wait.
+func (fd *FD) step(dir Direction) bool {
+	o := &fd.ops[dir]
+	moved := false
+	for {
+		var n int64
+		switch {
+		case o.once != nil:
+			n, o.errno = o.once(o.n)
+		case dir == Reading:
+			var m int
+			m, o.errno = fd.recv(o.buf)
+			n = int64(m)
+		default:
+			var m int
+			m, o.errno = fd.send(o.buf[o.n:])
+			n = int64(m)
+		}
+		if n > 0 {
+			o.n += n
+			moved = true
+			fd.idle.progressed(dir)
+		}
+		switch {
+		case o.errno == syscall.EAGAIN:
+			fd.beginWait(dir, moved)
+			return false
+		case o.errno != 0 || n <= 0 || o.n >= o.want:
+			return true
+		}
+	}
+}
+
+// wait waits and steps until that is over, or a deadline, the idle limit or Close
+// ends it. Without a poller the caller has just made a step.
+func (fd *FD) wait(dir Direction) error {
+	p := fd.poller.Load()
+	for p == nil {
+		if fd.idle.passed(dir) {
+			return fd.idle.error()
+		}
+		if dir == Writing || !fd.park() {
+			var err error
+			if p, err = fd.register(); err != nil {
+				return err
+			}
+			break
+		}
+		if fd.Closed() {
+			return net.ErrClosed
+		}
+		if p = fd.poller.Load(); p == nil && fd.step(dir) {
+			return nil
+		}
+	}
+	for {
+		var err error
+		if dir == Reading {
+			err = p.raw.Read(p.step[Reading])
+		} else {
+			err = p.raw.Write(p.step[Writing])
+		}
+		if err == nil {
+			return nil
+		}
+		if err = fd.waitError(p, dir, err); err != nil {
+			return err
+		}
+	}
+}
+
+// waitError says why the poller has ended a wait; nil is to wait on.
+func (fd *FD) waitError(p *poller, dir Direction, err error) error {
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	if fd.Closed() {
+		return net.ErrClosed
+	}
+	if err != os.ErrDeadlineExceeded || p.idleAt[dir].Load() == 0 {
+		return bareError(err)
+	}
+	passed := fd.idle.passed(dir)
+	if passed {
+		err = fd.idle.error()
+		fd.idle.ended(dir)
+	}
+	// The user's deadline again, or the idle limit's from a later moment on.
+	if aerr := fd.apply(p, dir); passed || aerr != nil {
+		return err
+	}
+	return nil
+}
+
+// bareError is the reason inside an error of an os.File.
+func bareError(err error) error {
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// SetDeadline sets the deadline of reads, of writes, or both; the zero time means
+// none. One in the past ends them at once, even when data is there.
+func (fd *FD) SetDeadline(t time.Time, rd, wr bool) error {
+	if !fd.fdmu.incref() {
+		return net.ErrClosed
+	}
+	defer fd.fdmu.decref()
+	p := fd.poller.Load()
+	if p == nil {
+		if t.IsZero() {
+			return nil // there was none
+		}
+		var err error
+		if p, err = fd.register(); err != nil {
+			return err
+		}
+	}
+	fd.mu.Lock()
+	defer fd.mu.Unlock()
+	// Under the lock, so that no deadline outlives the one by which Drain wakes
+	// the waiters.
+	if fd.Closed() {
+		return net.ErrClosed
+	}
+	for dir, set := range [...]bool{Reading: rd, Writing: wr} {
+		if set {
+			p.deadline[dir] = t
+			if err := fd.apply(p, Direction(dir)); err != nil {
+				return bareError(err)
+			}
+		}
+	}
+	p.writes.Store(!p.deadline[Writing].IsZero())
+	return nil
+}
+
+// writeDeadline tells whether a Write has to ask the poller before it tries.
+func (fd *FD) writeDeadline() bool {
+	p := fd.poller.Load()
+	return p != nil && p.writes.Load()
+}
+
+// apply gives the file the user's deadline or, when an operation waits and that is
+// earlier, the idle limit's. The caller holds mu.
+func (fd *FD) apply(p *poller, dir Direction) error {
+	t, idleAt := p.deadline[dir], int64(0)
+	if at := fd.idle.at(dir); at != 0 {
+		if until := time.Now().Add(time.Duration(at - clock())); t.IsZero() || until.Before(t) {
+			t, idleAt = until, at
+		}
+	}
+	return p.setDeadline(dir, t, idleAt)
+}
+
+// setDeadline sets the file's deadline. The caller holds FD.mu.
+func (p *poller) setDeadline(dir Direction, t time.Time, idleAt int64) error {
+	p.idleAt[dir].Store(idleAt)
+	if dir == Reading {
+		return p.file.SetReadDeadline(t)
+	}
+	return p.file.SetWriteDeadline(t)
+}

@@ -1,0 +1,61 @@
+package netfd
+
+import (
+	"net"
+	"os"
+	"syscall"
+)
+
+// rawConn is a descriptor for system calls of others: the poller's duplicate.
+type rawConn struct {
+	fd *FD
+	p  *poller
+}
+
+// RawConn is for system calls of others. Its descriptor is a duplicate: options and
+// data are the socket's, closing is not. Deadlines count, the idle limit does not.
+func (fd *FD) RawConn() (syscall.RawConn, error) {
+	if !fd.fdmu.incref() {
+		return nil, net.ErrClosed
+	}
+	defer fd.fdmu.decref()
+	p, err := fd.register()
+	if err != nil {
+		return nil, err
+	}
+	return &rawConn{fd, p}, nil
+}
+
+func (r *rawConn) Control(f func(fd uintptr)) error { return r.error(r.p.raw.Control(f)) }
+
+func (r *rawConn) Read(f func(fd uintptr) bool) error {
+	for {
+		if err := r.p.raw.Read(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Reading) {
+			return r.error(err)
+		}
+	}
+}
+
+func (r *rawConn) Write(f func(fd uintptr) bool) error {
+	for {
+		if err := r.p.raw.Write(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Writing) {
+			return r.error(err)
+		}
+	}
+}
+
+// restoreDeadline tells whether the file's deadline was the idle limit's, left by an
+// operation before, and puts the user's in its place. An operation that is about to
+// wait puts it back.
+func (r *rawConn) restoreDeadline(dir Direction) bool {
+	r.fd.mu.Lock()
+	defer r.fd.mu.Unlock()
+	return !r.fd.Closed() && r.p.idleAt[dir].Load() != 0 && r.p.setDeadline(dir, r.p.deadline[dir], 0) == nil
+}
+
+func (r *rawConn) error(err error) error {
+	if err != nil && r.fd.Closed() {
+		return net.ErrClosed
+	}
+	return bareError(err)
+}

@@ -1,0 +1,41 @@
+package sockaddr
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// Resolve turns what Listen takes into an address and whether an IPv6 socket
+// must refuse IPv4 clients.
+func Resolve(network, address string) (addr net.Addr, v6only bool, err error) {
+	switch network {
+	case "unix":
+		a := &net.UnixAddr{Name: address, Net: "unix"}
+		_, err = EncodeUnix(a)
+		return a, false, err
+	case "tcp", "tcp4", "tcp6":
+		a, err := net.ResolveTCPAddr(network, address)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(a.IP) == 0 {
+			a.IP = net.IPv6unspecified
+			if network == "tcp4" || (network == "tcp" && !haveIPv6()) {
+				a.IP = net.IPv4zero
+			}
+		}
+		return a, network == "tcp6", nil
+	}
+	return nil, false, net.UnknownNetworkError(network)
+}
+
+func haveIPv6() bool {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	// Present in the kernel but switched off: then no address can be bound.
+	return unix.Bind(fd, &unix.SockaddrInet6{}) == nil
+}
