@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 )
 
 // fullListener listens with the shortest queue there is. fill takes its places.

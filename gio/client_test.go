@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

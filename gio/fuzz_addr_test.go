@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

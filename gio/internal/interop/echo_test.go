@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 // echoServers are the README's, in testdata/echo; command runs a source.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 // A peer is one of the programs in testdata/peer.

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
