@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/faults"
 )
 
 // bareConns serves the address, in direct mode, and returns what makes connections
@@ -194,24 +195,24 @@ func TestDirectModeWithBlockingDescriptors(t *testing.T) {
 // GIO refuses: the call says why, the connection is what it was, and a later call
 // may do better.
 func TestBareConnectionThatGetsNoObjects(t *testing.T) {
-	f, _ := withFaults(t)
+	f, _ := faults.InChild(t)
 	if f == nil {
 		return
 	}
 	next := newBareConns(t)
-	for _, call := range []call{callGetsockopt, callGetsockname} {
+	for _, call := range []faults.Call{faults.Getsockopt, faults.Getsockname} {
 		c, peer := next()
 		before := len(descriptors())
 		for range 3 {
-			f.fail(call, syscall.ENOBUFS, 0, 1)
+			f.Fail(call, syscall.ENOBUFS, 0, 1)
 			requireOpError(t, c.SetNoDelay(true), "set", "tcp", syscall.ENOBUFS)
-			require.EqualValues(t, 1, f.stop(call))
+			require.EqualValues(t, 1, f.Stop(call))
 			require.True(t, c.Bare())
 			sayBoth(t, c, peer)
 		}
-		f.fail(call, syscall.ENOBUFS, 0, 1)
+		f.Fail(call, syscall.ENOBUFS, 0, 1)
 		require.Nil(t, c.Gotk4())
-		f.stop(call)
+		f.Stop(call)
 		require.Len(t, descriptors(), before)
 		require.NoError(t, c.SetNoDelay(true))
 		require.False(t, c.Bare())

@@ -25,7 +25,7 @@ import (
 // requireNoDials waits until GIO holds nothing of any dial.
 func requireNoDials(t testing.TB) {
 	t.Helper()
-	require.Eventually(t, func() bool { return gio.DialsAlive() == 0 }, clientPatience, time.Millisecond,
+	require.Eventually(t, func() bool { return gio.DialsAlive() == 0 }, patience, time.Millisecond,
 		"%d dials are left", gio.DialsAlive())
 }
 
@@ -57,7 +57,7 @@ func dialResources(t testing.TB) (fds, goroutines int) {
 // loop gives the descriptor of its context back when it is collected.
 func requireNoMoreThan(t testing.TB, fds, goroutines int) {
 	t.Helper()
-	for end := time.Now().Add(clientPatience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		f, g := dialResources(t)
 		if f <= fds && g <= goroutines {
 			return
@@ -95,7 +95,7 @@ func waitForEvent(t testing.TB, client *gio.SocketClient, event gio.ClientEvent)
 		t.Helper()
 		select {
 		case <-seen:
-		case <-time.After(clientPatience):
+		case <-time.After(patience):
 			t.Fatalf("no event %v", event)
 		}
 	}
@@ -213,7 +213,7 @@ func requireCancels(t *testing.T, client *gio.SocketClient, during gio.ClientEve
 			var op *net.OpError
 			require.ErrorAs(t, err, &op)
 			require.Equal(t, "dial", op.Op)
-		case <-time.After(clientPatience):
+		case <-time.After(patience):
 			t.Fatal("Dial did not return")
 		}
 	}
@@ -262,7 +262,7 @@ func TestDialsCancelledAtAnyMomentLeaveNothing(t *testing.T) {
 	require.Eventually(t, func() bool {
 		a, f := gio.Counted()
 		return a-accepted == f-finalized
-	}, clientPatience, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestLoopClosedAtAnyMomentOfADialLeavesNoDescriptor(t *testing.T) {
@@ -317,7 +317,7 @@ func TestDialEndsAtTheTimeout(t *testing.T) {
 			var ne net.Error
 			require.ErrorAs(t, err, &ne)
 			require.True(t, ne.Timeout())
-			require.Less(t, time.Since(began), clientPatience)
+			require.Less(t, time.Since(began), patience)
 			require.GreaterOrEqual(t, time.Since(began), d-time.Millisecond)
 			requireNoDials(t)
 		})
@@ -345,7 +345,7 @@ func TestConnectionThatCameTooLateIsClosed(t *testing.T) {
 	peer, err := l.Accept()
 	require.NoError(t, err)
 	defer peer.Close()
-	require.NoError(t, peer.SetReadDeadline(time.Now().Add(clientPatience)))
+	require.NoError(t, peer.SetReadDeadline(time.Now().Add(patience)))
 	_, err = peer.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	requireNoDials(t)
@@ -455,6 +455,6 @@ func TestEveryDialedConnectionIsFinalized(t *testing.T) {
 	require.Eventually(t, func() bool {
 		c, f := gio.Counted()
 		return c-counted >= 200 && c-counted == f-finalized
-	}, clientPatience, time.Millisecond)
+	}, patience, time.Millisecond)
 	requireNoDials(t)
 }

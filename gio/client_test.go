@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -19,23 +18,6 @@ import (
 	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 	"github.com/glibserve/glibserve/glibloop"
 )
-
-// The tests ask no desktop for its proxy, and above all not dconf, which answers
-// on a thread of its own.
-func init() {
-	_ = os.Setenv("GIO_USE_PROXY_RESOLVER", "dummy")
-	_ = os.Setenv("GSETTINGS_BACKEND", "memory")
-}
-
-// clientPatience is more than anything here takes, and less than a test's timeout.
-const clientPatience = 20 * time.Second
-
-func newClient(t testing.TB, cfg *gio.ClientConfig) *gio.SocketClient {
-	t.Helper()
-	c := gio.NewSocketClient(cfg)
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
 
 // dialEchoService is a service of this library that echoes.
 func dialEchoService(t testing.TB, network, address string) net.Addr {
@@ -74,19 +56,6 @@ func dialEchoServer(t testing.TB, network, address string) net.Addr {
 }
 
 func tcpPort(a net.Addr) uint16 { return uint16(a.(*net.TCPAddr).Port) }
-
-// requireEcho sends a line and closes.
-func requireEcho(t testing.TB, c *gio.SocketConnection) {
-	t.Helper()
-	defer c.Close()
-	require.NoError(t, c.SetDeadline(time.Now().Add(clientPatience)))
-	_, err := c.Write([]byte("hello\n"))
-	require.NoError(t, err)
-	b := make([]byte, 6)
-	_, err = io.ReadFull(c, b)
-	require.NoError(t, err)
-	require.Equal(t, "hello\n", string(b))
-}
 
 func TestDialConnects(t *testing.T) {
 	everyNetwork(t, func(t *testing.T, network, address string) {
@@ -379,7 +348,7 @@ func TestClientsWithoutALoopShareOne(t *testing.T) {
 	if gio.ClientsAlive() == 0 { // no other test's client has it
 		select {
 		case <-loop.Done():
-		case <-time.After(clientPatience):
+		case <-time.After(patience):
 			t.Fatal("the loop did not end with the last client")
 		}
 	}
@@ -395,7 +364,7 @@ func TestForgottenClientIsCollected(t *testing.T) {
 	require.Eventually(t, func() bool {
 		runtime.GC()
 		return gio.ClientsAlive() <= before
-	}, clientPatience, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 func TestForgottenDialedConnectionIsClosed(t *testing.T) {
@@ -411,7 +380,7 @@ func TestForgottenDialedConnectionIsClosed(t *testing.T) {
 	require.NoError(t, err)
 	defer peer.Close()
 	defer again(runtime.GC)()
-	require.NoError(t, peer.SetReadDeadline(time.Now().Add(clientPatience)))
+	require.NoError(t, peer.SetReadDeadline(time.Now().Add(patience)))
 	_, err = peer.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 }

@@ -56,7 +56,7 @@ func (l *lockedLog) requirePanics(t *testing.T, what string, n int) {
 		require.Contains(t, line, "gio_test.explode", "the stack")
 		_, place, _ := strings.Cut(line, "registered=")
 		place, _, _ = strings.Cut(place, " ")
-		require.Regexp(t, `_test\.go:\d+$`, place, "the place") // of a helper, where that registers
+		require.Regexp(t, `(_test\.go|/giotest/service\.go):\d+$`, place, "the place") // of a helper, where that registers
 	}
 }
 

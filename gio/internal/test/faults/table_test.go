@@ -1,4 +1,4 @@
-package gio_test
+package faults_test
 
 import (
 	"bufio"
@@ -20,20 +20,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/faults"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // The fault table: the same faults for a plain GSocketService in C
-// (testdata/faults/plain.c) and for this library, measured in one run:
+// (testdata/plain.c) and for this library, measured in one run:
 //
-//	go test ./gio -run TestFaultTable -v
+//	go test ./gio/internal/test/faults -run TestFaultTable -v
 //
 // prints the table of FAULTS.md.
 
-func init() { helpers["fault server"] = faultServer }
+func init() { giotest.Helpers["fault server"] = faultServer }
 
 // faultServer is plain.c with this library.
 func faultServer(args []string) error {
-	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: quiet})
+	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet})
 	network, address := "tcp", "127.0.0.1:0"
 	if len(args) > 0 {
 		network, address = "unix", args[0]
@@ -48,7 +50,7 @@ func faultServer(args []string) error {
 			if c.RemoteAddr() == nil {
 				fmt.Println("no address")
 			}
-			echo(ctx, c)
+			giotest.Echo(ctx, c)
 		}))
 	}()
 	port := 0
@@ -90,7 +92,7 @@ func faultServer(args []string) error {
 // faultPeer is a running server of either kind.
 type faultPeer struct {
 	t      *testing.T
-	f      *faults
+	f      *faults.Injector
 	cmd    *exec.Cmd
 	in     io.Writer
 	addr   net.Addr // nil: it could not listen
@@ -106,8 +108,8 @@ type faultPeer struct {
 func faultServers(t *testing.T) (names []string, start map[string]func(t *testing.T, args ...string) *faultPeer) {
 	t.Helper()
 	plain := filepath.Join(t.TempDir(), "plain")
-	flags := strings.Fields(pkgConfig(t, "--cflags", "--libs", "gio-2.0", "gio-unix-2.0"))
-	cc := append(compiler(t), "-Wall", "-o", plain, filepath.Join("testdata", "faults", "plain.c"))
+	flags := strings.Fields(giotest.PkgConfig(t, "--cflags", "--libs", "gio-2.0", "gio-unix-2.0"))
+	cc := append(faults.Compiler(t), "-Wall", "-o", plain, filepath.Join("testdata", "plain.c"))
 	cc = append(cc, flags...)
 	out, err := exec.Command(cc[0], cc[1:]...).CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -117,13 +119,15 @@ func faultServers(t *testing.T) (names []string, start map[string]func(t *testin
 			cmd.Env = os.Environ()
 			return startPeer(t, cmd)
 		},
-		"this library": func(t *testing.T, args ...string) *faultPeer { return startPeer(t, helper(t, "fault server", args...)) },
+		"this library": func(t *testing.T, args ...string) *faultPeer {
+			return startPeer(t, giotest.Helper(t, "fault server", args...))
+		},
 	}
 }
 
 func startPeer(t *testing.T, cmd *exec.Cmd) *faultPeer {
 	t.Helper()
-	env, f := preload(t)
+	env, f := faults.Preload(t)
 	p := &faultPeer{t: t, f: f, cmd: cmd, answer: make(chan string, 16)}
 	// Few descriptors are taken sooner.
 	cmd.Args = append([]string{"sh", "-c", `ulimit -n 256; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
@@ -148,7 +152,7 @@ func startPeer(t *testing.T, cmd *exec.Cmd) *faultPeer {
 		readers.Wait()
 		_ = cmd.Wait()
 	})
-	switch word, rest, _ := strings.Cut(receive(t, p.answer), " "); word {
+	switch word, rest, _ := strings.Cut(giotest.Receive(t, p.answer), " "); word {
 	case "listening":
 		port, err := strconv.Atoi(rest)
 		require.NoError(t, err)
@@ -194,7 +198,7 @@ func (p *faultPeer) tell(command string) {
 	p.t.Helper()
 	_, err := fmt.Fprintln(p.in, command)
 	require.NoError(p.t, err)
-	require.Equal(p.t, "done", receive(p.t, p.answer))
+	require.Equal(p.t, "done", giotest.Receive(p.t, p.answer))
 }
 
 // cpu is what the process has used.
@@ -213,7 +217,7 @@ func (p *faultPeer) cpu() time.Duration {
 // connect makes a client that has sent a byte, and get says whether that comes
 // back.
 func (p *faultPeer) connect() net.Conn {
-	c := dial(p.t, p.addr)
+	c := giotest.Dial(p.t, p.addr)
 	_, err := c.Write([]byte("x"))
 	require.NoError(p.t, err)
 	return c
@@ -262,7 +266,7 @@ type faultScene struct {
 
 func acceptFails(errno syscall.Errno, name string) faultScene {
 	return faultScene{name: "accept(2) answers " + name + " for a second", play: func(p *faultPeer) (string, bool) {
-		words := p.throughout(func() { p.f.fail(callAccept, errno, 0, -1) }, func() { p.f.stop(callAccept) })
+		words := p.throughout(func() { p.f.Fail(faults.Accept, errno, 0, -1) }, func() { p.f.Stop(faults.Accept) })
 		warnings, _ := p.logged()
 		return words, warnings < 40 && strings.Contains(words, "3 of 3")
 	}}
@@ -270,7 +274,7 @@ func acceptFails(errno syscall.Errno, name string) faultScene {
 
 func acceptFailsOnce(errno syscall.Errno, name string) faultScene {
 	return faultScene{name: "accept(2) answers " + name + " 5 times", play: func(p *faultPeer) (string, bool) {
-		p.f.fail(callAccept, errno, 0, 5)
+		p.f.Fail(faults.Accept, errno, 0, 5)
 		served := 0
 		for range 10 {
 			if get(p.connect()) {
@@ -345,7 +349,7 @@ func faultScenes() []faultScene {
 			}
 			return fmt.Sprintf("%d of 20 clients lost", lost), lost == 0
 		}},
-		listens("a stale socket at the path", func(t *testing.T, path string) { stale(t, path) },
+		listens("a stale socket at the path", func(t *testing.T, path string) { giotest.StalePath(t, path) },
 			func(p *faultPeer, _ string) bool { return p.addr != nil }),
 		listens("a file at the path", func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600)) },
 			func(p *faultPeer, path string) bool {
@@ -369,7 +373,7 @@ func faultScenes() []faultScene {
 func TestFaultTable(t *testing.T) {
 	names, start := faultServers(t)
 	var table strings.Builder
-	fmt.Fprintf(&table, "\nGLib %s\n\n| fault | %s |\n|---|---|---|\n", strings.TrimSpace(pkgConfig(t, "--modversion", "gio-2.0")), strings.Join(names, " | "))
+	fmt.Fprintf(&table, "\nGLib %s\n\n| fault | %s |\n|---|---|---|\n", strings.TrimSpace(giotest.PkgConfig(t, "--modversion", "gio-2.0")), strings.Join(names, " | "))
 	for _, scene := range faultScenes() {
 		row := []string{scene.name}
 		for _, name := range names {
