@@ -385,7 +385,7 @@ func TestClientsThatVanish(t *testing.T) {
 				vanish(addr, i)
 			}
 			say(t, dial(t, addr), "still here")
-			require.Eventually(t, func() bool { return svc.Live() <= 1 }, patience, time.Millisecond)
+			require.Eventually(t, func() bool { return svc.OpenConns() <= 1 }, patience, time.Millisecond)
 		})
 	}
 }

@@ -27,7 +27,7 @@ func bareConns(t *testing.T, svc *gio.SocketService, addr net.Addr) func() (*gio
 		peer := dial(t, addr)
 		c := receive(t, conns)
 		t.Cleanup(func() { _ = c.Close() })
-		require.True(t, c.Bare())
+		require.True(t, c.WithoutObjects())
 		return c, peer
 	}
 }
@@ -72,9 +72,9 @@ func TestBareConnectionGetsItsObjectsWhenAsked(t *testing.T) {
 			sayBoth(t, c, peer)
 			local, remote := c.LocalAddr().String(), c.RemoteAddr().String()
 			require.True(t, c.IsConnected())
-			require.True(t, c.Bare(), "neither data nor addresses need objects")
+			require.True(t, c.WithoutObjects(), "neither data nor addresses need objects")
 			require.NoError(t, ask(c))
-			require.False(t, c.Bare())
+			require.False(t, c.WithoutObjects())
 			sayBoth(t, c, peer)
 			require.Equal(t, []string{local, remote}, []string{c.LocalAddr().String(), c.RemoteAddr().String()})
 			require.NoError(t, c.Close())
@@ -207,7 +207,7 @@ func TestBareConnectionThatGetsNoObjects(t *testing.T) {
 			f.Fail(call, syscall.ENOBUFS, 0, 1)
 			requireOpError(t, c.SetNoDelay(true), "set", "tcp", syscall.ENOBUFS)
 			require.EqualValues(t, 1, f.Stop(call))
-			require.True(t, c.Bare())
+			require.True(t, c.WithoutObjects())
 			sayBoth(t, c, peer)
 		}
 		f.Fail(call, syscall.ENOBUFS, 0, 1)
@@ -215,7 +215,7 @@ func TestBareConnectionThatGetsNoObjects(t *testing.T) {
 		f.Stop(call)
 		require.Len(t, descriptors(), before)
 		require.NoError(t, c.SetNoDelay(true))
-		require.False(t, c.Bare())
+		require.False(t, c.WithoutObjects())
 		sayBoth(t, c, peer)
 		require.NoError(t, c.Close())
 		requireEnd(t, peer)

@@ -168,10 +168,10 @@ func TestAcceptInDirectMode(t *testing.T) {
 		requireServed(t, &svc.SocketListener, addr)
 	}
 	require.True(t, svc.InDirect())
-	require.Eventually(t, func() bool { return svc.Live() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return svc.OpenConns() == 0 }, patience, time.Millisecond)
 	peers := []net.Conn{dial(t, addr), dial(t, addr), dial(t, addr)}
 	time.Sleep(20 * time.Millisecond) // in which nothing may happen
-	require.LessOrEqual(t, svc.Live(), 1, "nobody asks")
+	require.LessOrEqual(t, svc.OpenConns(), 1, "nobody asks")
 	for range peers {
 		c, _, err := svc.Accept(context.Background())
 		require.NoError(t, err)

@@ -163,7 +163,7 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, receive(t, errc), context.Canceled)
 		peer := dial(t, addr)
-		require.True(t, eventually(func() bool { return svc.Held() == 1 }))
+		require.True(t, eventually(func() bool { return svc.Pending() == 1 }))
 		requireKept(t, peer)
 	})
 }

@@ -73,7 +73,7 @@ func TestMaxConnsHandsOnEachPlaceOnce(t *testing.T) {
 				// A round trip through the loop: what it had to do, it has done.
 				require.NoError(t, svc.Loop().Call(t.Context(), func() error { return nil }))
 				require.Empty(t, taken, "more than %d", places)
-				require.Equal(t, places, svc.Live())
+				require.Equal(t, places, svc.OpenConns())
 				if served == clients {
 					break
 				}

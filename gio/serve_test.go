@@ -216,8 +216,8 @@ func TestPullModeHoldsOneConnectionAtMost(t *testing.T) {
 	for range 8 {
 		dial(t, addr)
 	}
-	require.Eventually(t, func() bool { return svc.Held() == 1 }, patience, time.Millisecond)
-	require.Equal(t, 2, svc.Live())
+	require.Eventually(t, func() bool { return svc.Pending() == 1 }, patience, time.Millisecond)
+	require.Equal(t, 2, svc.OpenConns())
 }
 
 func TestMaxConnsMakesClientsWait(t *testing.T) {
@@ -336,7 +336,7 @@ func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, first.Close())
 	peer := dial(t, addr)
-	require.Eventually(t, func() bool { return svc.Held() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return svc.Pending() == 1 }, patience, time.Millisecond)
 	began, release := make(chan struct{}), make(chan struct{})
 	require.NoError(t, svc.Loop().Post(func() {
 		close(began)
