@@ -25,7 +25,7 @@ var echoServers = []struct {
 		run(t, "go", "build", "-o", bin, source)
 		return []string{bin}
 	}},
-	{"c", "echo.c", compileC},
+	{"c", "echo.c", func(t *testing.T, source string) []string { return compileC(t, source) }},
 	{"python", "echo.py", func(t *testing.T, source string) []string {
 		return []string{testprogram.PyGObject(t), source}
 	}},
