@@ -104,7 +104,7 @@ func eachPair(t *testing.T, f func(t *testing.T, c *gio.SocketConnection, peer n
 	})
 }
 
-// parked waits until n goroutines inside the function wait for the socket.
+// parked waits until n goroutines inside the function are blocked there.
 func parked(t testing.TB, function string, n int) {
 	t.Helper()
 	waiting(t, function, n, blocked...)

@@ -98,7 +98,7 @@ func TestEveryDescriptorClosesOnExec(t *testing.T) {
 		require.NoError(t, svc.AddFile(f, nil))
 		requireCloseOnExec(t, before)
 
-		svc.Stop() // placeholders and listening sockets change places
+		svc.Stop() // swaps the listening sockets with dummies
 		requireCloseOnExec(t, before)
 		svc.Start()
 		requireCloseOnExec(t, before)

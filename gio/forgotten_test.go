@@ -150,8 +150,8 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		requireKept(t, peer)
 		close(release)
 	})
-	t.Run("held for Accept", func(t *testing.T) {
-		byGIO(t) // otherwise none is held
+	t.Run("pending for Accept", func(t *testing.T) {
+		byGIO(t) // otherwise none is pending
 		svc, addr := newService(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		errc := make(chan error, 1)

@@ -108,7 +108,7 @@ func TestPanicWithAConnectionClosesThatAlone(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var log lockedLog
-			// MaxConns: a slot that a panic kept would be missed.
+			// MaxConns: a place that a panic kept would be missed.
 			svc, addr, off := c.on(t, &gio.ServiceConfig{Logger: log.logger(), MaxConns: 1})
 			for range 3 {
 				requireEnd(t, dial(t, addr))

@@ -117,7 +117,7 @@ func TestStartBeforeAnyAddressIsRemembered(t *testing.T) {
 	}
 }
 
-func TestPausesAndTheUsersWishNeverUndoEachOther(t *testing.T) {
+func TestPausesAndTheUsersStopNeverUndoEachOther(t *testing.T) {
 	svc, addr := newService(t, &gio.ServiceConfig{MaxConns: 1})
 	svc.Stop()
 	serve(t, svc, echo) // the end of "no consumer" is no Start

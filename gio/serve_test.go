@@ -121,13 +121,13 @@ func TestCloseClosesWhatServeHoldsButNotTheDetached(t *testing.T) {
 		}
 		_, _ = c.Read(make([]byte, 1))
 	})
-	kept, held := dial(t, addr), dial(t, addr)
+	kept, ended := dial(t, addr), dial(t, addr)
 	_, _ = kept.Write([]byte("d"))
 	c := receive(t, conns)
-	_, _ = held.Write([]byte("h"))
+	_, _ = ended.Write([]byte("h"))
 	gio.WaitForHandlers(t, svc, 1)
 	require.NoError(t, svc.Close())
-	requireEnd(t, held)
+	requireEnd(t, ended)
 	go func() { _, _ = io.Copy(c, c) }()
 	say(t, kept, "still")
 	require.NoError(t, c.Close())
@@ -329,7 +329,7 @@ func TestCloseFromItsOwnHandler(t *testing.T) {
 // Close comes when Serve has begun and the loop has not heard of it yet: the
 // client that it was handed at once is served, and leaves no goroutine behind.
 func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
-	byGIO(t) // nobody would be held
+	byGIO(t) // none would be pending
 	svc, addr := newService(t, nil)
 	dial(t, addr)
 	first, _, err := svc.Accept(context.Background()) // from now on the service holds a client
