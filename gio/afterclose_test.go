@@ -372,7 +372,7 @@ func TestClientsThatVanish(t *testing.T) {
 		},
 		"ConnectIncoming": func(svc *gio.ThreadedSocketService) {
 			svc.ConnectIncoming(func(c *gio.SocketConnection, _ any) bool {
-				go func() { echo(nil, c); _ = c.Close() }() //nolint:staticcheck // the context is not used
+				go func() { echo(t.Context(), c); _ = c.Close() }()
 				return true
 			})
 		},

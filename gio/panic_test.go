@@ -210,7 +210,7 @@ func TestPanicOfTheCallersOwnLeavesEverythingUsable(t *testing.T) {
 				explode()
 			}
 		})
-		go echo(nil, mine) //nolint:staticcheck // the context is not used
+		go echo(t.Context(), mine)
 		say(t, peer, "the body's to close, as ever")
 		require.NoError(t, mine.Close())
 		serve(t, svc, echo) // nobody else takes clients any more
@@ -223,7 +223,7 @@ func TestPanicOfTheCallersOwnLeavesEverythingUsable(t *testing.T) {
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Control(func(uintptr) { explode() }) })
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Read(func(uintptr) bool { explode(); return true }) })
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Write(func(uintptr) bool { explode(); return true }) })
-			go echo(nil, c) //nolint:staticcheck // the context is not used
+			go echo(t.Context(), c)
 			say(t, peer, "on it goes")
 		})
 	})

@@ -229,7 +229,7 @@ func TestMaxConnsMakesClientsWait(t *testing.T) {
 		now++
 		most = max(most, now)
 		mu.Unlock()
-		echo(nil, c) //nolint:staticcheck // the context is not used
+		echo(t.Context(), c)
 		mu.Lock()
 		now--
 		mu.Unlock()

@@ -52,7 +52,7 @@ func Hammer(t *testing.T, addr net.Addr, n int, stop <-chan struct{}) (wait func
 				}
 				c, err := net.Dial(addr.Network(), addr.String())
 				if err == nil {
-					_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+					_ = c.SetDeadline(time.Now().Add(Patience))
 					if _, err = c.Write([]byte("x")); err == nil {
 						_, err = io.ReadFull(c, b)
 					}
