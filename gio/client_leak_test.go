@@ -51,7 +51,7 @@ func dialResources(t testing.TB) (fds, goroutines int) {
 	return len(dir), runtime.NumGoroutine()
 }
 
-// requireNoMoreThan waits until there are no more of them than there were. A
+// requireNoMoreThan waits until there are no more descriptors and goroutines. A
 // loop gives the descriptor of its context back when it is collected.
 func requireNoMoreThan(t testing.TB, fds, goroutines int) {
 	t.Helper()

@@ -16,7 +16,7 @@ import (
 
 // Other code holds every descriptor, a client waits, and nothing spins.
 func TestOutOfDescriptorsAcceptNeverSpins(t *testing.T) {
-	byGIO(t) // one that ends gives a descriptor back, with which a client is served
+	byGIO(t) // an accept loop that ends gives a descriptor back, with which a client is served
 	one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	serve(t, one, echo)

@@ -151,7 +151,7 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		close(release)
 	})
 	t.Run("pending for Accept", func(t *testing.T) {
-		byGIO(t) // otherwise none is pending
+		byGIO(t) // in direct mode none is pending
 		svc, addr := newService(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		errc := make(chan error, 1)

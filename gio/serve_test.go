@@ -203,8 +203,8 @@ func TestASecondKindOfConsumerIsRefused(t *testing.T) {
 	}
 }
 
-func TestPullModeHoldsOneConnectionAtMost(t *testing.T) {
-	byGIO(t) // it holds none
+func TestAcceptLeavesOneClientPendingAtMost(t *testing.T) {
+	byGIO(t) // in direct mode none is accepted before somebody asks
 	svc, addr := newService(t, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -329,10 +329,10 @@ func TestCloseFromItsOwnHandler(t *testing.T) {
 // Close comes when Serve has begun and the loop has not heard of it yet: the
 // client that it was handed at once is served, and leaves no goroutine behind.
 func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
-	byGIO(t) // none would be pending
+	byGIO(t) // in direct mode none would be pending
 	svc, addr := newService(t, nil)
 	dial(t, addr)
-	first, _, err := svc.Accept(context.Background()) // from now on the service holds a client
+	first, _, err := svc.Accept(context.Background()) // from now on a client may be pending
 	require.NoError(t, err)
 	require.NoError(t, first.Close())
 	peer := dial(t, addr)

@@ -209,7 +209,7 @@ func signalStorm(stop <-chan struct{}) (sent int) {
 // Descriptors that other code holds: the services wait at no cost and tell it
 // once, a client that is in goes on, and one that is free serves.
 func TestOutOfDescriptorsIsQuietAndEnds(t *testing.T) {
-	// By GIO: a goroutine that ends gives a descriptor back, with which a client is served.
+	// By GIO: an accept loop that ends gives a descriptor back, with which a client is served.
 	child, output := giotest.InChild(t, "G_DEBUG=fatal-warnings", "GLIBSERVE_DEBUG=nodirect")
 	if !child {
 		t.Log(giotest.LastLines(output))
