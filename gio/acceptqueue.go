@@ -135,7 +135,7 @@ func (q *acceptQueue) request() (sc *SocketConnection, r *request, err error) {
 		q.pending = q.pending[1:]
 		return sc, nil, nil
 	}
-	r = &request{ch: make(chan accepted, 1)}
+	r = &request{ch: newChan[accepted](1)}
 	q.requests = append(q.requests, r)
 	return nil, r, nil
 }

@@ -82,7 +82,7 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 	if err != nil {
 		return nil, err
 	}
-	d := &dial{loop: c.loop, result: make(chan dialed, 1), ended: make(chan struct{})}
+	d := &dial{loop: c.loop, result: newChan[dialed](1), ended: newChan[struct{}](0)}
 	cancellable := native.NewDial()
 	defer cancellable.Unref()
 	cancellable.Ref() // for the function on the loop, which may outlive this one

@@ -110,7 +110,7 @@ func (t *connTable) handlersDone() <-chan struct{} {
 		return nil
 	}
 	if t.idle == nil {
-		t.idle = make(chan struct{})
+		t.idle = newChan[struct{}](0)
 	}
 	return t.idle
 }

@@ -66,7 +66,7 @@ const (
 func (l *listener) beginDirect() {
 	d := l.mode.direct.Load()
 	if d == nil {
-		d = &directAccept{l: l, ended: make(chan struct{})}
+		d = &directAccept{l: l, ended: newChan[struct{}](0)}
 		d.loops.Store(new([]*acceptLoop))
 	}
 	loops := slices.Clone(*d.loops.Load())
@@ -105,7 +105,7 @@ func (d *directAccept) open(i int) (*acceptLoop, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &acceptLoop{d: d, fd: fd, shared: d.l.addrs.shared(i), awake: make(chan struct{}, 1)}
+	a := &acceptLoop{d: d, fd: fd, shared: d.l.addrs.shared(i), awake: newChan[struct{}](1)}
 	for i := range a.batch {
 		a.batch[i] = from
 	}
@@ -180,13 +180,10 @@ func (a *acceptLoop) run() {
 // take accepts what waits. It answers false to wait for more clients: the poller
 // is edge-triggered, so only once there is none.
 func (a *acceptLoop) take(uintptr) bool {
-	for {
-		more := false
+	for more := true; more; {
 		a.verdict, more = a.some()
-		if !more {
-			return a.verdict != acceptOn
-		}
 	}
+	return a.verdict != acceptOn
 }
 
 // some accepts one batch and hands it over. With acceptOn, more tells whether

@@ -107,9 +107,10 @@ func (l *listener) updateNow() {
 	want, why := l.wanted()
 	if why == native.PauseDescriptors {
 		l.lookForDescriptors()
-		if want, why = l.wanted(); l.life.nativeClosed { // by a handler of a client that was taken
+		if l.life.nativeClosed { // by a handler of a client that was taken
 			return
 		}
+		want, _ = l.wanted()
 	}
 	if want != modeDirect || !l.active.Load() {
 		l.endDirect()

@@ -59,7 +59,7 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 	if sc.c.tls.Load() != nil {
 		return 0, false, nil
 	}
-	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+	if !isRegular(f) {
 		return 0, false, nil
 	}
 	sent, handled, err = sc.c.fd.SendFile(f, remain)
@@ -67,4 +67,9 @@ func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, hand
 		err = sc.c.opError("write", err)
 	}
 	return sent, handled, err
+}
+
+func isRegular(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode().IsRegular()
 }

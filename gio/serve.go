@@ -55,7 +55,7 @@ func (s *SocketService) Serve(ctx context.Context, h Handler) error {
 	if l.life.closed.Load() {
 		return ErrServiceClosed
 	}
-	sv := &server{l: l, h: h, at: caller(), over: make(chan struct{})}
+	sv := &server{l: l, h: h, at: caller(), over: newChan[struct{}](0)}
 	sv.ctx, sv.cancel = context.WithCancelCause(ctx)
 	pending, err := l.queue.acquire(kindServe, sv)
 	if err != nil {
@@ -139,7 +139,7 @@ func (sv *server) work(sc *SocketConnection) {
 // await waits for the next connection; nil ends the goroutine.
 func (sv *server) await(next chan *SocketConnection) (*SocketConnection, chan *SocketConnection) {
 	if next == nil {
-		next = make(chan *SocketConnection, 1)
+		next = newChan[*SocketConnection](1)
 	}
 	sv.mu.Lock()
 	if sv.ended || len(sv.idle) == maxIdle {

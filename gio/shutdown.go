@@ -26,7 +26,7 @@ type lifecycle struct {
 }
 
 func newLifecycle() lifecycle {
-	return lifecycle{closing: make(chan struct{}), finished: make(chan struct{}), done: make(chan struct{})}
+	return lifecycle{closing: newChan[struct{}](0), finished: newChan[struct{}](0), done: newChan[struct{}](0)}
 }
 
 // closeSockets closes what listens and ends whoever waits for clients. It may

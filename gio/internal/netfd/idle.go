@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 // ErrIdleTimeout is found by errors.Is in the error of an operation that the idle
@@ -141,15 +143,11 @@ var clockStart = struct {
 // package time's stands still while somebody waits for a socket.
 func clock() int64 {
 	now := time.Now()
-	if inBubble(now) {
+	if native.InBubble(now) {
 		return monotonic() - clockStart.kernel + 1
 	}
 	return int64(now.Sub(clockStart.goTime)) + 1
 }
-
-// inBubble tells whether now was taken in a bubble of testing/synctest: such times
-// have no monotonic part.
-func inBubble(now time.Time) bool { return now == now.Round(0) }
 
 func monotonic() int64 {
 	var ts unix.Timespec

@@ -139,19 +139,19 @@ func stacks() string {
 // waiting waits until n goroutines inside the function are blocked.
 func waiting(t testing.TB, function string, n int) {
 	t.Helper()
-	var all string
-	require.Eventually(t, func() bool {
-		all = stacks()
-		found := 0
-		for _, g := range strings.Split(all, "\n\n") {
-			_, state, _ := strings.Cut(g, "[")
-			if strings.Contains(g, function+"(") &&
-				(strings.HasPrefix(state, "IO wait") || strings.HasPrefix(state, "sync.RWMutex.RLock")) {
-				found++
-			}
+	require.Eventually(t, func() bool { return blockedIn(function) == n }, patience, time.Millisecond, "%d in %s", n, function)
+}
+
+// blockedIn counts the goroutines inside the function that are blocked.
+func blockedIn(function string) (n int) {
+	for _, g := range strings.Split(stacks(), "\n\n") {
+		_, state, _ := strings.Cut(g, "[")
+		if strings.Contains(g, function+"(") &&
+			(strings.HasPrefix(state, "IO wait") || strings.HasPrefix(state, "sync.RWMutex.RLock")) {
+			n++
 		}
-		return found == n
-	}, patience, time.Millisecond, "%d in %s", n, function)
+	}
+	return n
 }
 
 func say(t testing.TB, from, to *FD, word string) {

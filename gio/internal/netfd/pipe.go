@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/native"
 )
 
 const (
@@ -52,7 +54,7 @@ func (pool *pipePool) put(p pipe) {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
 	// A timer of a bubble of testing/synctest ends with that.
-	if len(pool.free) == pipesKept || inBubble(time.Now()) {
+	if len(pool.free) == pipesKept || native.InBubble(time.Now()) {
 		p.close()
 		return
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -67,7 +68,7 @@ func (w *waiter) wake() {
 // start starts it, with a goroutine that ends with Close; not in a bubble of
 // testing/synctest, which would wait for that goroutine.
 func (p *SharedPoller) start() (*sharedEpoll, error) {
-	if e := p.started.Load(); e != nil || inBubble(time.Now()) {
+	if e := p.started.Load(); e != nil || native.InBubble(time.Now()) {
 		return e, nil
 	}
 	p.mu.Lock()

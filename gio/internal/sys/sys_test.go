@@ -1,7 +1,6 @@
 package sys_test
 
 import (
-	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -84,5 +83,5 @@ func TestDescriptorsAreLowNearTheLimit(t *testing.T) {
 func TestWithMessageIsTheOtherErrorToo(t *testing.T) {
 	err := sys.WithMessage(os.ErrExist, "%s is there", "it")
 	require.EqualError(t, err, "it is there")
-	require.True(t, errors.Is(err, os.ErrExist))
+	require.ErrorIs(t, err, os.ErrExist)
 }
