@@ -15,11 +15,11 @@ type acceptQueue struct {
 	mu     sync.Mutex // protects what follows; see listener for the order
 	closed bool
 
-	server  *server // the Serve in progress
-	last    *server // the Serve before that: its handlers may go on
-	conns   int     // loops over Conns in progress
-	accepts int     // calls of Accept in progress
-	asked   bool    // Accept has been called: it will be again
+	server    *server // the Serve in progress
+	last      *server // the Serve before that: its handlers may go on
+	conns     int     // loops over Conns in progress
+	accepts   int     // calls of Accept in progress
+	requested bool    // Accept has been called: it will be again
 
 	requests []*request
 	pending  []pendingClient
@@ -48,14 +48,14 @@ type pendingClient struct {
 
 // state tells whether somebody asks for clients, or has done so by Accept, and
 // whether a client waits for that.
-func (q *acceptQueue) state() (consumed, held bool) {
+func (q *acceptQueue) state() (consumed, pending bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.consumed(), len(q.pending) > 0
 }
 
 func (q *acceptQueue) consumed() bool {
-	return q.server != nil || q.conns > 0 || q.accepts > 0 || q.asked
+	return q.server != nil || q.conns > 0 || q.accepts > 0 || q.requested
 }
 
 // wants is how many clients somebody would take at once, as far as that matters
@@ -102,7 +102,7 @@ func (q *acceptQueue) acquire(kind string, sv *server) (pending []pendingClient,
 		q.conns++
 	case kindAccept:
 		q.accepts++
-		q.asked = true
+		q.requested = true
 	}
 	return pending, nil
 }
@@ -142,8 +142,8 @@ func (q *acceptQueue) request() (sc *SocketConnection, r *request, err error) {
 
 // ready tells whether a client is pending.
 func (q *acceptQueue) ready() bool {
-	_, held := q.state()
-	return held
+	_, pending := q.state()
+	return pending
 }
 
 // next takes the request that is next, or nil.

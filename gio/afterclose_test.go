@@ -372,7 +372,7 @@ func TestClientsThatVanish(t *testing.T) {
 		},
 		"ConnectIncoming": func(svc *gio.ThreadedSocketService) {
 			svc.ConnectIncoming(func(c *gio.SocketConnection, _ any) bool {
-				go func() { echo(nil, c); _ = c.Close() }() //nolint:staticcheck // the context is not used
+				go func() { echo(t.Context(), c); _ = c.Close() }()
 				return true
 			})
 		},
@@ -385,7 +385,7 @@ func TestClientsThatVanish(t *testing.T) {
 				vanish(addr, i)
 			}
 			say(t, dial(t, addr), "still here")
-			require.Eventually(t, func() bool { return svc.Live() <= 1 }, patience, time.Millisecond)
+			require.Eventually(t, func() bool { return svc.OpenConns() <= 1 }, patience, time.Millisecond)
 		})
 	}
 }

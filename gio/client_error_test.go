@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 )
 
 // fullListener listens with the shortest queue there is. fill takes its places.
@@ -139,7 +139,7 @@ func TestUnknownNamesAreDNSErrors(t *testing.T) {
 // With GIO's own resolver, which has no network here or gets the answer that
 // RFC 2606 promises.
 func TestUnresolvableNameIsADNSError(t *testing.T) {
-	_, err := newClient(t, &gio.ClientConfig{Timeout: clientPatience}).Dial(t.Context(), "tcp", "host.invalid:80")
+	_, err := newClient(t, &gio.ClientConfig{Timeout: patience}).Dial(t.Context(), "tcp", "host.invalid:80")
 	require.Error(t, err)
 	var de *net.DNSError
 	require.ErrorAs(t, err, &de)
@@ -173,7 +173,7 @@ func TestMalformedAddressesAreErrors(t *testing.T) {
 		{"", "127.0.0.1:80"},
 	} {
 		t.Run(tt.network+" "+tt.address, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			c, err := client.Dial(ctx, tt.network, tt.address)
 			require.Nil(t, c)
@@ -201,7 +201,7 @@ func TestMalformedAddressesAreErrors(t *testing.T) {
 	}
 	for _, s := range [][2]string{{"", ""}, {"a\x00b", "x"}, {"example.invalid", "\xff"}, {strings.Repeat("x.", 200), "y"}} {
 		t.Run("service "+s[0], func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			c, err := client.ConnectToService(ctx, s[0], s[1])
 			require.Nil(t, c)

@@ -1,7 +1,6 @@
 package gio_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -14,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 type seenEvent struct {
@@ -124,7 +124,7 @@ func TestDisconnectedClientHandlerIsNotCalled(t *testing.T) {
 
 func TestPanicInAClientHandlerIsLogged(t *testing.T) {
 	addr := dialEchoServer(t, "tcp", "127.0.0.1:0").String()
-	var log clientLog
+	var log giotest.Log
 	client := newClient(t, &gio.ClientConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	client.ConnectEvent(func(gio.ClientEvent, string, net.Addr) { panic("in the handler") })
 	var r eventRecorder
@@ -135,23 +135,6 @@ func TestPanicInAClientHandlerIsLogged(t *testing.T) {
 	require.Len(t, r.take(), 5)
 	require.Contains(t, log.String(), "in the handler")
 	require.Contains(t, log.String(), "client_event_test.go")
-}
-
-type clientLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *clientLog) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *clientLog) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func TestClientHandlersComeAndGoWhileDialling(t *testing.T) {

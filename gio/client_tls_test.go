@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 )
 
 // tlsEcho is a service with a certificate for hosts, that echoes.

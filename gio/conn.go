@@ -53,7 +53,7 @@ type conn struct {
 
 // connLinks are a connection's place in its owner's table, under the table's lock.
 type connLinks struct {
-	tracked    bool
+	inTable    bool
 	prev, next *conn
 }
 

@@ -40,20 +40,6 @@ func init() {
 	}
 }
 
-// requireOpError wants an error as package net makes them, with a text that
-// says what was attempted, on what.
-func requireOpError(t testing.TB, err error, op, network string, is error) {
-	t.Helper()
-	require.ErrorIs(t, err, is)
-	oe, ok := err.(*net.OpError)
-	require.True(t, ok, "%T: %v", err, err)
-	require.Equal(t, op, oe.Op)
-	require.Equal(t, network, oe.Net)
-	require.True(t, strings.HasPrefix(err.Error(), op+" "+network+" "), err)
-	require.NotContains(t, err.Error(), "%!")
-	require.NotContains(t, err.Error(), "<nil>")
-}
-
 func TestErrorsAfterClose(t *testing.T) {
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, _ net.Conn) {
 		network := c.RemoteAddr().Network()

@@ -58,16 +58,6 @@ func needIPv6(t testing.TB) {
 	}
 }
 
-// listenOn makes a listener that is closed at the end of the test.
-func listenOn(t testing.TB, network, address string) (*gio.SocketListener, net.Addr) {
-	t.Helper()
-	l := gio.NewSocketListener(nil)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	addr, err := l.Listen(network, address)
-	require.NoError(t, err)
-	return l, addr
-}
-
 // join returns both ends of a connection, the library's and package net's; the
 // first is the test's to Close.
 func join(t testing.TB, l *gio.SocketListener, addr net.Addr) (*gio.SocketConnection, net.Conn) {
@@ -114,7 +104,7 @@ func eachPair(t *testing.T, f func(t *testing.T, c *gio.SocketConnection, peer n
 	})
 }
 
-// parked waits until n goroutines inside the function wait for the socket.
+// parked waits until n goroutines inside the function are blocked there.
 func parked(t testing.TB, function string, n int) {
 	t.Helper()
 	waiting(t, function, n, blocked...)

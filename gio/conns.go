@@ -24,11 +24,11 @@ func (t *connTable) add(c *conn, handling bool) {
 	if handling {
 		t.handling++
 	}
-	if c.tracked || c.closed() { // its handler closed it at once
+	if c.inTable || c.closed() { // its handler closed it at once
 		return
 	}
 	t.accepted++
-	c.tracked = true
+	c.inTable = true
 	c.next = t.first
 	if c.next != nil {
 		c.next.prev = c
@@ -41,8 +41,8 @@ func (t *connTable) add(c *conn, handling bool) {
 func (t *connTable) remove(c *conn) (waiting bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.tracked {
-		c.tracked = false
+	if c.inTable {
+		c.inTable = false
 		if c.prev != nil {
 			c.prev.next = c.next
 		} else {

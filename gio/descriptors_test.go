@@ -14,51 +14,9 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-// limitDescriptors lowers the soft limit for one test.
-func limitDescriptors(t *testing.T, n uint64) {
-	t.Helper()
-	var old syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
-	now := old
-	now.Cur = n
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &now))
-	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old) })
-}
-
-// takeAllDescriptors leaves none; the returned function frees them.
-func takeAllDescriptors(t *testing.T) (free func()) {
-	t.Helper()
-	var all []*os.File
-	for refused := 0; refused < 5; {
-		f, err := os.Open(os.DevNull)
-		if err != nil {
-			require.ErrorIs(t, err, syscall.EMFILE)
-			refused++
-			time.Sleep(time.Millisecond) // others have some for a moment only
-			continue
-		}
-		all = append(all, f)
-	}
-	free = func() {
-		for _, f := range all {
-			_ = f.Close()
-		}
-		all = nil
-	}
-	t.Cleanup(free)
-	return free
-}
-
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
-	var ru syscall.Rusage
-	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &ru))
-	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
-}
-
 // Other code holds every descriptor, a client waits, and nothing spins.
 func TestOutOfDescriptorsAcceptNeverSpins(t *testing.T) {
-	byGIO(t) // one that ends gives a descriptor back, with which a client is served
+	byGIO(t) // an accept loop that ends gives a descriptor back, with which a client is served
 	one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})
 	serve(t, one, echo)

@@ -157,8 +157,7 @@ func TestStopInDirectMode(t *testing.T) {
 	say(t, waiting, "served after all")
 }
 
-// Accept and its like have their clients in direct mode as well, and no more of
-// them than they ask for.
+// Accept has its clients in direct mode as well, and no more than it asks for.
 func TestAcceptInDirectMode(t *testing.T) {
 	directly(t)
 	svc, addr := newService(t, nil)
@@ -168,10 +167,10 @@ func TestAcceptInDirectMode(t *testing.T) {
 		requireServed(t, &svc.SocketListener, addr)
 	}
 	require.True(t, svc.InDirect())
-	require.Eventually(t, func() bool { return svc.Live() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return svc.OpenConns() == 0 }, patience, time.Millisecond)
 	peers := []net.Conn{dial(t, addr), dial(t, addr), dial(t, addr)}
 	time.Sleep(20 * time.Millisecond) // in which nothing may happen
-	require.LessOrEqual(t, svc.Live(), 1, "nobody asks")
+	require.LessOrEqual(t, svc.OpenConns(), 1, "nobody asks")
 	for range peers {
 		c, _, err := svc.Accept(context.Background())
 		require.NoError(t, err)
@@ -368,7 +367,8 @@ func TestOutOfDescriptorsInDirectMode(t *testing.T) {
 	require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors == 0 }))
 }
 
-// It waits before all descriptors are taken, as GIO's accepting does.
+// The accept loops wait before the last descriptor is taken, as GIO's accept does in
+// the other mode.
 func TestDirectModeLeavesDescriptorsToOthers(t *testing.T) {
 	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
 	limitDescriptors(t, 512)

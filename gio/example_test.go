@@ -52,7 +52,7 @@ func ExampleSocketService_ConnectIncoming() {
 		}()
 		return true // the connection is ours now
 	})
-	addr, err := svc.AddAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, "the front door")
+	addr, err := svc.AddAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, "the public address")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func ExampleSocketService_ConnectIncoming() {
 	}()
 	loop.Run(ctx) // app.Run in a GTK program
 	// Output:
-	// client of the front door
+	// client of the public address
 	// welcome
 }
 

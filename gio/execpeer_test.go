@@ -85,7 +85,7 @@ func openEverything(args []string) error {
 		taken = append(taken, <-inside)
 		open = append(open, taken[len(taken)-1])
 	}
-	// One is parked in the listener's epoll, one has a place with the poller.
+	// One waits in the epoll that the listener's connections share, one in Go's poller.
 	go func() { _, _ = taken[0].Read(make([]byte, 1)) }()
 	if err := taken[1].SetDeadline(time.Now().Add(time.Hour)); err != nil {
 		return err
@@ -133,7 +133,7 @@ func openEverything(args []string) error {
 	if n := len(descriptors()); n < 25 {
 		return fmt.Errorf("only %d descriptors are open: not everything was opened", n)
 	}
-	for _, change := range []func(){func() {}, svc.Stop, svc.Start} { // Stop has placeholders and sockets change places
+	for _, change := range []func(){func() {}, svc.Stop, svc.Start} { // Stop swaps the sockets with dummies
 		change()
 		after, err := inherited()
 		if err != nil {

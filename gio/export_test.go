@@ -1,12 +1,22 @@
 package gio
 
 import (
+	"context"
+	"net"
 	"syscall"
+	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
+	"github.com/glibserve/glibserve/glibloop"
 )
+
+// What the tests see of the library's inside.
+
+// The accounts of what exists.
 
 // CountConnections makes every connection from now on count, as
 // GLIBSERVE_DEBUG=leaks does.
@@ -27,6 +37,17 @@ func Registered() (listening, values int) {
 	return native.OpenListeners(), native.Sources.Len() + len(sources.byObject)
 }
 
+// DialsAlive is the number of dials of which GIO still holds something.
+var DialsAlive = native.DialsAlive
+
+// ClientsAlive is the number of clients that were not closed or collected.
+func ClientsAlive() int { return native.OpenClients() }
+
+// PipesKept counts the free pipes of io.Copy and closes them.
+func PipesKept() int { return netfd.DropPipes() }
+
+// The parts of a service.
+
 // LeaveToGIO has GIO accept all clients of services that are made from now on, as
 // GLIBSERVE_DEBUG=nodirect does, or not. It returns what undoes that.
 func LeaveToGIO(on bool) (undo func()) {
@@ -40,24 +61,141 @@ func (s *SocketService) InDirect() bool { return s.l.mode.direct.Load() != nil }
 // Sync has the loop bring the library's own pauses up to date.
 func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.updateNow(); return nil }) }
 
-// Bare tells whether the connection still has no GObjects.
-func (sc *SocketConnection) Bare() bool { return !sc.c.fd.HasObjects() }
-
-// Shared tells whether bytes move by way of GIO.
-func (sc *SocketConnection) Shared() bool { return sc.c.fd.Exposed() }
-
-// Lingers tells whether its end may take time.
-func (sc *SocketConnection) Lingers() bool { return sc.c.fd.Lingers() }
-
-// AcceptFault has accept(2) in a rush answer what f says, until undone: that is
-// Go's own call.
-func AcceptFault(f func() syscall.Errno) (undo func()) {
-	sys.AcceptFault.Store(&f)
-	return func() { sys.AcceptFault.Store(nil) }
+// Pending is how many accepted connections nobody has asked for yet.
+func (s *SocketService) Pending() int {
+	s.l.queue.mu.Lock()
+	defer s.l.queue.mu.Unlock()
+	return len(s.l.queue.pending)
 }
+
+// Serving tells whether Serve has begun.
+func (s *SocketService) Serving() bool {
+	sv, _ := s.l.queue.servers()
+	return sv != nil
+}
+
+// OpenConns is how many connections are in the table of open ones.
+func (s *SocketService) OpenConns() int { return s.l.conns.count() }
+
+// Handling is how many handlers of Serve and run are in progress.
+func (s *SocketService) Handling() int {
+	s.l.conns.mu.Lock()
+	defer s.l.conns.mu.Unlock()
+	return s.l.conns.handling
+}
+
+// WaitForHandlers waits until n handlers are in progress.
+func WaitForHandlers(t testing.TB, s *SocketService, n int) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); s.Handling() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d handlers in progress, want %d", s.Handling(), n)
+		}
+	}
+}
+
+// Paused tells why nobody accepts, or why the accept loops wait.
+func (s *SocketService) Paused() (reasons native.Reasons) {
+	_ = s.l.call(func() error {
+		_, reasons = s.l.wanted()
+		if s.l.mode.short.Load() {
+			reasons |= native.PauseDescriptors
+		}
+		if s.l.conns.full() {
+			reasons |= native.PauseMaxConns
+		}
+		return nil
+	})
+	return reasons
+}
+
+// Two of the reasons.
+const (
+	PauseDescriptors = native.PauseDescriptors
+	PauseMaxConns    = native.PauseMaxConns
+)
+
+// The inside of a connection.
 
 // HasCalls tells whether connections make system calls of their own.
 const HasCalls = sys.HasSocketCalls
 
-// PipesKept counts the free pipes of io.Copy and closes them.
-func PipesKept() int { return netfd.DropPipes() }
+// WithoutObjects tells whether the connection still has no GObjects.
+func (sc *SocketConnection) WithoutObjects() bool { return !sc.c.fd.HasObjects() }
+
+// Exposed tells whether others may have the GObjects, so that bytes move by GIO.
+func (sc *SocketConnection) Exposed() bool { return sc.c.fd.Exposed() }
+
+// Lingers tells whether its end may take time.
+func (sc *SocketConnection) Lingers() bool { return sc.c.fd.Lingers() }
+
+// IdleLimit is the connection's idle timeout, 0 for none.
+func (sc *SocketConnection) IdleLimit() time.Duration { return sc.c.fd.IdleTimeout() }
+
+// AgeIdle has the waits of the connection have begun, and its last byte moved,
+// earlier by d.
+func (sc *SocketConnection) AgeIdle(d time.Duration) { sc.c.fd.Age(d) }
+
+// SetGracefulTimeout shortens the wait of a graceful Close; the result undoes it.
+func SetGracefulTimeout(d time.Duration) (undo func()) {
+	old := gracefulTimeout
+	gracefulTimeout = d
+	return func() { gracefulTimeout = old }
+}
+
+// Connections and streams that come from elsewhere.
+
+// ConnFromFD takes a connected socket over.
+func ConnFromFD(fd int) (*SocketConnection, error) { return connFromFD(fd) }
+
+// ClientOf makes the library's connection of one that package net dialled,
+// which stays the caller's to close.
+func ClientOf(c net.Conn) (*SocketConnection, error) {
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd := -1
+	var derr error
+	if err := raw.Control(func(from uintptr) { fd, derr = sys.Dup(int(from)) }); err != nil {
+		return nil, err
+	}
+	if derr != nil {
+		return nil, derr
+	}
+	return connFromFD(fd)
+}
+
+// TLSStream makes a StreamConn of TLS over a socket, which both own from then
+// on: close the StreamConn, then sc. As a server it shows cfg's certificate.
+func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, client *ClientTLSConfig) (*StreamConn, error) {
+	below, err := sc.c.fd.Objects()
+	if err != nil {
+		return nil, err
+	}
+	var n native.Stream
+	var m *tlsMaterial
+	if server != nil {
+		if m, err = server.load(); err == nil {
+			n, err = m.server(below, int(server.ClientAuth))
+		}
+	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
+		n, err = m.client(below, client.ServerName, client.Tolerate)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newStreamConn(loop, n), nil
+}
+
+// StreamOf makes a StreamConn of a GIOStream.
+func StreamOf(loop *glibloop.Loop, stream unsafe.Pointer) *StreamConn {
+	return newStreamConn(loop, native.NewStream(stream))
+}
+
+// ParseTarget is what Dial makes of its arguments: an address, or nil and the
+// name to look up.
+func (c *SocketClient) ParseTarget(network, address string) (addr net.Addr, name string, err error) {
+	t, err := c.c.parseTarget(context.Background(), network, address)
+	return t.addr, t.host, err
+}

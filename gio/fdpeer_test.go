@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 func init() { helpers["takes and gives a file"] = takeAndGive }

@@ -5,64 +5,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
 )
-
-// descriptors lists what this process has open.
-func descriptors() map[int]string {
-	all := make(map[int]string)
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	for _, e := range entries {
-		what, err := os.Readlink("/proc/self/fd/" + e.Name())
-		fd, _ := strconv.Atoi(e.Name())
-		if err == nil { // the directory itself is closed by now
-			all[fd] = what
-		}
-	}
-	return all
-}
-
-// noLeaks wants as many descriptors open at the end of the test as at this
-// call, after the cleanups that are registered later.
-func noLeaks(t *testing.T) {
-	t.Helper()
-	before := descriptors()
-	t.Cleanup(func() {
-		if t.Failed() {
-			return
-		}
-		var now map[int]string
-		if !eventually(func() bool {
-			runtime.GC() // a GMainContext goes with its wrapper
-			now = descriptors()
-			return len(now) <= len(before)
-		}) {
-			require.Fail(t, "descriptors were left open", "before %v\nafter %v", before, now)
-		}
-	})
-}
-
-// eventually asks again and again, on this goroutine.
-func eventually(f func() bool) bool {
-	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
-}
 
 // closesOnExec tells whether a descriptor is O_CLOEXEC.
 func closesOnExec(t *testing.T, fd int) bool {
@@ -147,7 +98,7 @@ func TestEveryDescriptorClosesOnExec(t *testing.T) {
 		require.NoError(t, svc.AddFile(f, nil))
 		requireCloseOnExec(t, before)
 
-		svc.Stop() // placeholders and listening sockets change places
+		svc.Stop() // swaps the listening sockets with dummies
 		requireCloseOnExec(t, before)
 		svc.Start()
 		requireCloseOnExec(t, before)

@@ -150,8 +150,8 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		requireKept(t, peer)
 		close(release)
 	})
-	t.Run("held for Accept", func(t *testing.T) {
-		byGIO(t) // otherwise none is held
+	t.Run("pending for Accept", func(t *testing.T) {
+		byGIO(t) // in direct mode none is pending
 		svc, addr := newService(t, nil)
 		ctx, cancel := context.WithCancel(context.Background())
 		errc := make(chan error, 1)
@@ -163,7 +163,7 @@ func TestConnectionInUseIsNotForgotten(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, receive(t, errc), context.Canceled)
 		peer := dial(t, addr)
-		require.True(t, eventually(func() bool { return svc.Held() == 1 }))
+		require.True(t, eventually(func() bool { return svc.Pending() == 1 }))
 		requireKept(t, peer)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/fakedns"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -39,20 +38,6 @@ func fuzzLoop(f *testing.F) *glibloop.Loop {
 	loop := glibloop.New()
 	f.Cleanup(func() { require.NoError(f, loop.Close()) })
 	return loop
-}
-
-// requireSameDescriptors wants what was opened since before closed again, some of it
-// by loops that are about to.
-func requireSameDescriptors(t *testing.T, before int) {
-	t.Helper()
-	require.True(t, eventually(func() bool {
-		if len(descriptors()) <= before {
-			return true
-		}
-		runtime.GC() // a GMainContext goes with its wrapper
-		return false
-	}),
-		"before %d, now %v", before, descriptors())
 }
 
 // FuzzListen listens on anything that stays on this machine. What it answers

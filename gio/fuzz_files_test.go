@@ -14,7 +14,7 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-// hostilePeer is the other end of a Unix socket: plain system calls, and a book
+// hostilePeer is the other end of a Unix socket: plain system calls, and a list
 // of what the connection may find in it.
 type hostilePeer struct {
 	t     *testing.T

@@ -351,7 +351,7 @@ func TestSetIdleTimeoutReachesWhatWaitsAlready(t *testing.T) {
 	requireIdle(t, receive(t, copied))
 }
 
-// The limit may pass before the connection has a place where it could be woken.
+// The limit may pass before the connection is in a poller, where it could be woken.
 func TestIdleTimeoutOfAnInstant(t *testing.T) {
 	svc, addr := newService(t, &gio.ServiceConfig{IdleTimeout: 5 * time.Microsecond})
 	const total, atOnce = 500, 100

@@ -129,7 +129,7 @@ func (l *listener) hand(c pendingClient) native.Reasons {
 	l.conns.add(c.sc.c, false)
 	why := l.fullReasons()
 	if l.put(c) {
-		why |= native.PauseHeld
+		why |= native.PausePending
 	}
 	return why
 }

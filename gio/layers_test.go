@@ -29,7 +29,6 @@ var layers = []string{
 	"gio/internal/sockaddr",
 	"gio/internal/sys",
 	glibloopLayer,
-	"internal/stall",
 	"glibloop/internal/callerpc",
 }
 

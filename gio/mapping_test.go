@@ -6,9 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -39,13 +37,6 @@ type girClass struct {
 type girMember struct {
 	Name       string `xml:"name,attr"`
 	Identifier string `xml:"http://www.gtk.org/introspection/c/1.0 identifier,attr"`
-}
-
-func pkgConfig(t testing.TB, args ...string) string {
-	t.Helper()
-	out, err := exec.Command("pkg-config", args...).Output()
-	require.NoError(t, err, "pkg-config %v", args)
-	return strings.TrimSpace(string(out))
 }
 
 // introspected lists what the installed GLib has, as "class kind name".

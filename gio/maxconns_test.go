@@ -49,8 +49,8 @@ var takers = map[string]func(svc *gio.ThreadedSocketService, taken chan<- *gio.S
 	},
 }
 
-// With every place taken the others wait in the kernel, and each that becomes
-// free is for one of them.
+// At MaxConns further clients wait in the kernel, and each place that becomes free
+// is for one of them.
 func TestMaxConnsHandsOnEachPlaceOnce(t *testing.T) {
 	const places, clients = 3, 12
 	for name, take := range takers {
@@ -73,7 +73,7 @@ func TestMaxConnsHandsOnEachPlaceOnce(t *testing.T) {
 				// A round trip through the loop: what it had to do, it has done.
 				require.NoError(t, svc.Loop().Call(t.Context(), func() error { return nil }))
 				require.Empty(t, taken, "more than %d", places)
-				require.Equal(t, places, svc.Live())
+				require.Equal(t, places, svc.OpenConns())
 				if served == clients {
 					break
 				}

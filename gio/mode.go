@@ -30,7 +30,7 @@ const (
 // Whoever changes what it follows from calls update, or has updateNow run in a call
 // on the loop when the former mode must have ended before its own caller goes on.
 //
-// Of a service GIO is started and stopped by the user's wish alone. What keeps it
+// Of a service GIO is started and stopped by the user alone. What keeps it
 // from accepting in the other two modes is native.Listener.Pause.
 type acceptMode struct {
 	posted atomic.Bool                  // an update is posted and has not begun
@@ -60,7 +60,7 @@ func init() { noDirect.Store(debugFlag("nodirect") || debugFlag("norush")) }
 // wanted is the mode that the state asks for, whether the service is active or
 // not.
 func (l *listener) wanted() (mode, native.Reasons) {
-	consumed, held := l.queue.state()
+	consumed, pending := l.queue.state()
 	seen := l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
 	if consumed && !seen && l.kind == native.KindService && sys.HasSocketCalls && !noDirect.Load() && !l.mode.refused {
 		return modeDirect, 0 // the accept loops know when to wait
@@ -69,8 +69,8 @@ func (l *listener) wanted() (mode, native.Reasons) {
 	if !consumed && !seen {
 		why |= native.PauseConsumer
 	}
-	if held {
-		why |= native.PauseHeld
+	if pending {
+		why |= native.PausePending
 	}
 	if l.conns.full() {
 		why |= native.PauseMaxConns

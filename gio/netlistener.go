@@ -60,7 +60,7 @@ func (l *listener) next(ctx context.Context) (*SocketConnection, error) {
 		l.recheck() // the next one may be accepted
 		return sc, nil
 	}
-	l.ask()
+	l.requestNext()
 	select {
 	case a := <-r.ch:
 		return a.sc, a.err
@@ -76,8 +76,8 @@ func (l *listener) next(ctx context.Context) (*SocketConnection, error) {
 	return nil, err
 }
 
-// ask gets the accepting side to work for somebody who has begun to wait.
-func (l *listener) ask() {
+// requestNext gets the accepting side to work for somebody who has begun to wait.
+func (l *listener) requestNext() {
 	if l.kind != native.KindListener {
 		l.recheck()
 		return
@@ -99,7 +99,7 @@ func (l *listener) Accepted(in *native.Incoming, err error) {
 		r.ch <- accepted{err: err}
 	}
 	if l.queue.waits() {
-		l.ask()
+		l.requestNext()
 	}
 }
 

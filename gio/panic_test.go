@@ -1,39 +1,23 @@
 package gio_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
 // lockedLog is a log that can be read while it is written.
-type lockedLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lockedLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type lockedLog struct{ giotest.Log }
 
 func (l *lockedLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
@@ -56,7 +40,7 @@ func (l *lockedLog) requirePanics(t *testing.T, what string, n int) {
 		require.Contains(t, line, "gio_test.explode", "the stack")
 		_, place, _ := strings.Cut(line, "registered=")
 		place, _, _ = strings.Cut(place, " ")
-		require.Regexp(t, `_test\.go:\d+$`, place, "the place") // of a helper, where that registers
+		require.Regexp(t, `(_test\.go|/giotest/service\.go):\d+$`, place, "the place") // of a helper, where that registers
 	}
 }
 
@@ -124,7 +108,7 @@ func TestPanicWithAConnectionClosesThatAlone(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var log lockedLog
-			// MaxConns: a slot that a panic kept would be missed.
+			// MaxConns: a place that a panic kept would be missed.
 			svc, addr, off := c.on(t, &gio.ServiceConfig{Logger: log.logger(), MaxConns: 1})
 			for range 3 {
 				requireEnd(t, dial(t, addr))
@@ -226,7 +210,7 @@ func TestPanicOfTheCallersOwnLeavesEverythingUsable(t *testing.T) {
 				explode()
 			}
 		})
-		go echo(nil, mine) //nolint:staticcheck // the context is not used
+		go echo(t.Context(), mine)
 		say(t, peer, "the body's to close, as ever")
 		require.NoError(t, mine.Close())
 		serve(t, svc, echo) // nobody else takes clients any more
@@ -239,7 +223,7 @@ func TestPanicOfTheCallersOwnLeavesEverythingUsable(t *testing.T) {
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Control(func(uintptr) { explode() }) })
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Read(func(uintptr) bool { explode(); return true }) })
 			require.PanicsWithValue(t, "boom", func() { _ = raw.Write(func(uintptr) bool { explode(); return true }) })
-			go echo(nil, c) //nolint:staticcheck // the context is not used
+			go echo(t.Context(), c)
 			say(t, peer, "on it goes")
 		})
 	})

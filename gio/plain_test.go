@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/gio/internal/plaingio"
+	"github.com/glibserve/glibserve/gio/internal/test/plaingio"
 )
 
 // plainScenes are run in a process of their own: some leave behind what GIO

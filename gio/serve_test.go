@@ -121,13 +121,13 @@ func TestCloseClosesWhatServeHoldsButNotTheDetached(t *testing.T) {
 		}
 		_, _ = c.Read(make([]byte, 1))
 	})
-	kept, held := dial(t, addr), dial(t, addr)
+	kept, ended := dial(t, addr), dial(t, addr)
 	_, _ = kept.Write([]byte("d"))
 	c := receive(t, conns)
-	_, _ = held.Write([]byte("h"))
+	_, _ = ended.Write([]byte("h"))
 	gio.WaitForHandlers(t, svc, 1)
 	require.NoError(t, svc.Close())
-	requireEnd(t, held)
+	requireEnd(t, ended)
 	go func() { _, _ = io.Copy(c, c) }()
 	say(t, kept, "still")
 	require.NoError(t, c.Close())
@@ -203,8 +203,8 @@ func TestASecondKindOfConsumerIsRefused(t *testing.T) {
 	}
 }
 
-func TestPullModeHoldsOneConnectionAtMost(t *testing.T) {
-	byGIO(t) // it holds none
+func TestAcceptLeavesOneClientPendingAtMost(t *testing.T) {
+	byGIO(t) // in direct mode none is accepted before somebody asks
 	svc, addr := newService(t, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -216,8 +216,8 @@ func TestPullModeHoldsOneConnectionAtMost(t *testing.T) {
 	for range 8 {
 		dial(t, addr)
 	}
-	require.Eventually(t, func() bool { return svc.Held() == 1 }, patience, time.Millisecond)
-	require.Equal(t, 2, svc.Live())
+	require.Eventually(t, func() bool { return svc.Pending() == 1 }, patience, time.Millisecond)
+	require.Equal(t, 2, svc.OpenConns())
 }
 
 func TestMaxConnsMakesClientsWait(t *testing.T) {
@@ -229,7 +229,7 @@ func TestMaxConnsMakesClientsWait(t *testing.T) {
 		now++
 		most = max(most, now)
 		mu.Unlock()
-		echo(nil, c) //nolint:staticcheck // the context is not used
+		echo(t.Context(), c)
 		mu.Lock()
 		now--
 		mu.Unlock()
@@ -329,14 +329,14 @@ func TestCloseFromItsOwnHandler(t *testing.T) {
 // Close comes when Serve has begun and the loop has not heard of it yet: the
 // client that it was handed at once is served, and leaves no goroutine behind.
 func TestCloseBeforeServeReachesTheLoop(t *testing.T) {
-	byGIO(t) // nobody would be held
+	byGIO(t) // in direct mode none would be pending
 	svc, addr := newService(t, nil)
 	dial(t, addr)
-	first, _, err := svc.Accept(context.Background()) // from now on the service holds a client
+	first, _, err := svc.Accept(context.Background()) // from now on a client may be pending
 	require.NoError(t, err)
 	require.NoError(t, first.Close())
 	peer := dial(t, addr)
-	require.Eventually(t, func() bool { return svc.Held() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return svc.Pending() == 1 }, patience, time.Millisecond)
 	began, release := make(chan struct{}), make(chan struct{})
 	require.NoError(t, svc.Loop().Post(func() {
 		close(began)

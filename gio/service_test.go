@@ -4,84 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
 	"github.com/glibserve/glibserve/glibloop"
 )
-
-const patience = 20 * time.Second
-
-func echo(_ context.Context, c *gio.SocketConnection) { _, _ = io.Copy(c, c) }
-
-var quiet = slog.New(slog.DiscardHandler)
-
-// newService listens on a free TCP port and closes with the test.
-func newService(t testing.TB, cfg *gio.ServiceConfig) (*gio.SocketService, net.Addr) {
-	t.Helper()
-	svc := gio.NewSocketService(cfg)
-	t.Cleanup(func() { require.NoError(t, svc.Close()) })
-	addr, err := svc.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	return svc, addr
-}
-
-func dial(t testing.TB, addr net.Addr) net.Conn {
-	t.Helper()
-	c, err := net.Dial(addr.Network(), addr.String())
-	require.NoError(t, err)
-	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// say sends a word and wants it back.
-func say(t testing.TB, c net.Conn, word string) {
-	t.Helper()
-	_, err := c.Write([]byte(word))
-	require.NoError(t, err)
-	b := make([]byte, len(word))
-	_, err = io.ReadFull(c, b)
-	require.NoError(t, err)
-	require.Equal(t, word, string(b))
-}
-
-// requireEnd wants the connection to have been ended by the other side.
-func requireEnd(t testing.TB, c net.Conn) {
-	t.Helper()
-	_, err := c.Read(make([]byte, 1))
-	require.True(t, err == io.EOF || errors.Is(err, syscall.ECONNRESET), "got %v", err)
-}
-
-// receive fails the test rather than wait for ever.
-func receive[T any](t testing.TB, ch <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-ch:
-		return v
-	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
-		panic("not reached")
-	}
-}
-
-// serve returns once Serve takes clients: before, a service that has other
-// handlers closes what those decline.
-func serve(t testing.TB, svc *gio.SocketService, f gio.HandlerFunc) <-chan error {
-	t.Helper()
-	errc := make(chan error, 1)
-	go func() { errc <- svc.Serve(context.Background(), f) }()
-	require.Eventually(t, svc.Serving, patience, time.Millisecond)
-	return errc
-}
 
 func TestServeRunsAGoroutinePerConnection(t *testing.T) {
 	everyNetwork(t, func(t *testing.T, network, address string) {

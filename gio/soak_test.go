@@ -47,6 +47,6 @@ func TestMemoryIsFlat(t *testing.T) {
 	rounds(t, addr, n/2, 16)
 	full := resident(t)
 	t.Logf("resident after %d connections: %d kB, after %d: %d kB", n/2, half/1024, n, full/1024)
-	// The race detector and AddressSanitizer keep books of their own.
+	// The race detector and AddressSanitizer keep memory of their own.
 	require.Less(t, full-half, 2<<20*raceFactor)
 }

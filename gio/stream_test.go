@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/teststream"
+	"github.com/glibserve/glibserve/gio/internal/test/teststream"
 	"github.com/glibserve/glibserve/glibloop"
 )
 

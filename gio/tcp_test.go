@@ -118,8 +118,8 @@ func TestGracefulCloseWakesReadersAndWriters(t *testing.T) {
 	require.ErrorIs(t, receive(t, errc), net.ErrClosed)
 }
 
-// Others may set it on the GObject: g_io_stream_close would then block its
-// thread without limit.
+// Other code may set graceful-disconnect on the GObject: g_io_stream_close would
+// then block its thread without limit.
 func TestGracefulSetByOtherCodeHoldsNoThread(t *testing.T) {
 	c, peer := pair(t, "tcp", "127.0.0.1:0")
 	wrapped.Add(1)

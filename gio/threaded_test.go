@@ -274,7 +274,7 @@ func TestCloseEndsBlockedRunHandlers(t *testing.T) {
 	for range 3 {
 		peers = append(peers, dial(t, addr))
 	}
-	for range 3 { // they are in the books before they begin
+	for range 3 { // they are in the table before they begin
 		receive(t, begun)
 	}
 	require.NoError(t, svc.Close())

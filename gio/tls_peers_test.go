@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 // bothWays runs f against a service with a good certificate for localhost that

@@ -119,7 +119,7 @@ func TestTLSCloseWriteLeavesReadingOpen(t *testing.T) {
 	require.Equal(t, "answer", string(b))
 }
 
-func TestTLSEndWithoutGoodbyeIsAnError(t *testing.T) {
+func TestTLSEndWithoutCloseNotifyIsAnError(t *testing.T) {
 	a := newAuthority(t)
 	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
 	got := make(chan error, 1)

@@ -59,17 +59,6 @@ func TestReplacedPathIsLeftAtClose(t *testing.T) {
 	require.FileExists(t, path, "somebody else's")
 }
 
-// stale leaves a socket file behind that nobody answers.
-func stale(t testing.TB, path string) {
-	t.Helper()
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	require.NoError(t, err)
-	ln.SetUnlinkOnClose(false)
-	require.NoError(t, ln.Close())
-	_, err = os.Lstat(path)
-	require.NoError(t, err)
-}
-
 func TestStalePathIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	stale(t, path)

@@ -27,9 +27,9 @@ type Stream struct {
 	closed  atomic.Bool
 	closing chan struct{} // closed with closed
 
-	// life is held for reading while somebody is inside C, for writing by
+	// calls is held for reading while somebody is inside C, for writing by
 	// finish. Nobody holds it who only waits.
-	life   sync.RWMutex
+	calls  sync.RWMutex
 	native native.Stream
 
 	rd, wr half
@@ -171,11 +171,11 @@ func (s *Stream) Close() bool {
 	}
 	if s.tls.running() || !s.rd.poll || !s.wr.poll {
 		// Somebody may be inside C for a while yet, although cancelled.
-		if !s.life.TryLock() {
+		if !s.calls.TryLock() {
 			go s.finish()
 			return true
 		}
-		s.life.Unlock()
+		s.calls.Unlock()
 	}
 	s.finish()
 	return true

@@ -73,14 +73,14 @@ func (s *Stream) ready(h *half) error {
 	return s.tls.wait(context.Background(), s.startHandshake, h.deadline.done(), s.closing)
 }
 
-// startHandshake has the handshake hold life until it is over.
+// startHandshake has the handshake hold calls until it is over.
 func (s *Stream) startHandshake() (handshaking, error) {
-	s.life.RLock()
+	s.calls.RLock()
 	if s.closed.Load() {
-		s.life.RUnlock()
+		s.calls.RUnlock()
 		return handshaking{}, net.ErrClosed
 	}
-	return handshaking{stream: s.native, after: s.life.RUnlock}, nil
+	return handshaking{stream: s.native, after: s.calls.RUnlock}, nil
 }
 
 // transfer reads into b or writes some of it. The caller holds h.mu.
@@ -131,8 +131,8 @@ func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
 
 // use runs f, which does not wait, while the stream is alive.
 func (s *Stream) use(f func() error) error {
-	s.life.RLock()
-	defer s.life.RUnlock()
+	s.calls.RLock()
+	defer s.calls.RUnlock()
 	if s.closed.Load() {
 		return net.ErrClosed
 	}
@@ -195,8 +195,8 @@ func (s *Stream) interrupt() bool {
 
 // finish closes the stream once nobody is inside C.
 func (s *Stream) finish() {
-	s.life.Lock()
-	defer s.life.Unlock()
+	s.calls.Lock()
+	defer s.calls.Unlock()
 	for _, h := range []*half{&s.rd, &s.wr} {
 		h.deadline.set(zeroTime)
 		if h.id != 0 {

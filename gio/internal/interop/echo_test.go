@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 // echoServers are the README's, in testdata/echo; command runs a source.
@@ -25,7 +25,7 @@ var echoServers = []struct {
 		run(t, "go", "build", "-o", bin, source)
 		return []string{bin}
 	}},
-	{"c", "echo.c", compileC},
+	{"c", "echo.c", func(t *testing.T, source string) []string { return compileC(t, source) }},
 	{"python", "echo.py", func(t *testing.T, source string) []string {
 		return []string{testprogram.PyGObject(t), source}
 	}},

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/gio/internal/testprogram"
+	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
 // A peer is one of the programs in testdata/peer.
@@ -21,7 +21,9 @@ type peer struct {
 }
 
 var peers = []peer{
-	{"C", func(t *testing.T) []string { return compileC(t, "testdata/peer/peer.c") }},
+	{"C", func(t *testing.T) []string {
+		return compileC(t, "testdata/peer/peer.c", "testdata/peer/client.c", "testdata/peer/server.c")
+	}},
 	{"Python", func(t *testing.T) []string {
 		return []string{testprogram.PyGObject(t), "testdata/peer/peer.py"}
 	}},
@@ -37,12 +39,12 @@ var peers = []peer{
 	}},
 }
 
-func compileC(t *testing.T, source string) []string {
+func compileC(t *testing.T, sources ...string) []string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "program")
 	flags := run(t, "pkg-config", "--cflags", "--libs", "gio-2.0", "gio-unix-2.0")
-	args := []string{testprogram.Find(t, "gcc", "gcc"), "-std=gnu11", "-Wall", "-Werror", "-o", bin, source}
-	run(t, append(args, strings.Fields(flags)...)...)
+	args := []string{testprogram.Find(t, "gcc", "gcc"), "-std=gnu11", "-Wall", "-Werror", "-o", bin}
+	run(t, slices.Concat(args, sources, strings.Fields(flags))...)
 	return []string{bin}
 }
 

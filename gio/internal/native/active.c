@@ -1,6 +1,5 @@
-/* The user's wish, which is GIO's property "active" and nothing else, and keeping
- * GIO from accepting, which never touches that property: a pause of the library's
- * own does not show. */
+/* The property "active", which is the user's alone, and keeping GIO from accepting,
+ * which never touches that property: a pause of the library's own does not show. */
 #include "state.h"
 
 #include "_cgo_export.h"
@@ -71,7 +70,7 @@ on_notify_active (GObject *object, GParamSpec *pspec, gpointer data)
       return;
     }
   /* A client whose accept was cancelled is no sign that accept fails. */
-  g_atomic_int_set (&st->dry, 0);
+  g_atomic_int_set (&st->checks_without_accept, 0);
   if (g_main_context_is_owner (st->context))
     {
       gsv_swap_for_cancel (st);
@@ -192,7 +191,7 @@ gboolean
 gsv_on_any_incoming (GSocketService *service, GSocketConnection *connection,
                  GObject *source, gpointer data)
 {
-  g_atomic_int_set (&((gsv_state *) data)->dry, 0);
+  g_atomic_int_set (&((gsv_state *) data)->checks_without_accept, 0);
   return FALSE;
 }
 

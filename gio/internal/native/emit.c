@@ -90,7 +90,7 @@ gsv_deliver (gsv_state *st, uint64_t handler, GSocketConnection *connection,
   int r;
 
   gsv_fill (st, &in, connection, source);
-  g_atomic_int_set (&st->dry, 0);
+  g_atomic_int_set (&st->checks_without_accept, 0);
   g_object_ref (connection); /* offered to Go, which answers GSV_KEPT or not */
   r = gsvGoIncoming (st->id, handler, &in);
   if (!(r & GSV_KEPT))

@@ -12,12 +12,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DRY = 8, PLENTY = 8, PLENTY_US = 2000 };
+enum { MAX_CHECKS = 8, PLENTY = 8, PLENTY_US = 2000 };
 
-/* low says whether the lowest free descriptor is within margin times a small
+/* Tells whether the lowest free descriptor is within margin times a small
  * number of the limit as it is now. */
 gboolean
-gsv_low (gsv_state *st, int margin)
+gsv_descriptors_low (gsv_state *st, int margin)
 {
   struct rlimit lim;
   int fd;
@@ -60,15 +60,15 @@ fdwatch_check (GSource *source)
     return FALSE;
   /* So many times a client and no emission: accept fails (ENFILE, ENOBUFS), or
    * others take the clients of a socket that is shared with them. */
-  if (g_atomic_int_add (&st->dry, 1) >= DRY)
+  if (g_atomic_int_add (&st->checks_without_accept, 1) >= MAX_CHECKS)
     return TRUE;
   /* Three system calls a client would show; nobody opens hundreds of
    * descriptors in so little time. */
   if (g_get_monotonic_time () < st->fds_seen + PLENTY_US)
     return FALSE;
-  if (gsv_low (st, 1))
+  if (gsv_descriptors_low (st, 1))
     return TRUE;
-  st->fds_seen = gsv_low (st, PLENTY) ? 0 : g_get_monotonic_time ();
+  st->fds_seen = gsv_descriptors_low (st, PLENTY) ? 0 : g_get_monotonic_time ();
   return FALSE;
 }
 
@@ -79,9 +79,10 @@ fdwatch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   gsv_state *st = ((gsv_source *) source)->st;
 
-  if (g_atomic_int_get (&st->dry) > DRY && !gsv_low (st, 1))
+  if (g_atomic_int_get (&st->checks_without_accept) > MAX_CHECKS
+      && !gsv_descriptors_low (st, 1))
     {
-      g_atomic_int_set (&st->dry, 0);
+      g_atomic_int_set (&st->checks_without_accept, 0);
       st->accept_errno = 0;
       gsv_accept_batch (st);
       if (st->closed || st->accept_errno == 0)
@@ -115,7 +116,7 @@ gsv_descriptors_short (gsv_state *st)
 {
   if (st->closed)
     return FALSE;
-  if (gsv_low (st, 2) || st->emitting > 0 || st->in_batch)
+  if (gsv_descriptors_low (st, 2) || st->emitting > 0 || st->in_batch)
     return TRUE;
   st->accept_errno = 0;
   st->probing = TRUE;

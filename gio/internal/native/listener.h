@@ -25,7 +25,7 @@ typedef struct {
   GSocketConnection *connection;
   GSocket *socket;
   GObject *source;     /* the source object of the listening socket, or NULL */
-  uint64_t source_id;  /* its id in Go's registry, 0 for a foreign GObject */
+  uint64_t source_id;  /* its id in Go's registry, 0: not from Go */
   int fd;
   int sock;            /* index of the listening socket, or -1: not known */
   int peer_len;        /* 0: the peer is gone already; -1: too long, ask */
@@ -58,7 +58,7 @@ int gsv_sock_count (gsv_state *st);
 int gsv_sock_fd (gsv_state *st, int i);
 int gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from);
 
-/* active.c: the user's wish, by g_socket_service_start and _stop; and whether
+/* active.c: the property "active", by g_socket_service_start and _stop; and whether
  * GIO is kept from accepting meanwhile, of which "active" shows nothing.
  * gsv_pause answers TRUE when GIO accepts no more from here on, FALSE when
  * that is so once gsvGoPaused was called. */

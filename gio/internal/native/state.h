@@ -91,7 +91,8 @@ struct gsv_state {
 
   /* fdwatch.c */
   GSource *fdwatch;
-  gint dry;        /* readable checks since the last emission; atomic */
+  /* How often a socket was readable since the last emission; atomic. */
+  gint checks_without_accept;
   gint64 fds_seen; /* when descriptors were last looked at, and found plenty */
   rlim_t fd_limit; /* a descriptor from here on was one of the last then; 0: none */
 
@@ -131,7 +132,7 @@ gboolean gsv_on_any_incoming (GSocketService *service,
                               gpointer data);
 
 void gsv_fdwatch_attach (gsv_state *st);
-gboolean gsv_low (gsv_state *st, int margin);
+gboolean gsv_descriptors_low (gsv_state *st, int margin);
 
 void gsv_fill (gsv_state *st, gsv_incoming *in, GSocketConnection *connection,
                GObject *source);

@@ -37,7 +37,7 @@ own_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   gsv_state *st = ((gsv_source *) source)->st;
 
-  if (!gsv_low (st, 1))
+  if (!gsv_descriptors_low (st, 1))
     {
       st->accept_errno = 0;
       gsv_accept_batch (st);

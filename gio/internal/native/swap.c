@@ -51,10 +51,10 @@ same_file (int a, int b)
          && sa.st_dev == sb.st_dev;
 }
 
-/* give_back sets the limit from ours to the user's, and to what they set in that
- * very moment instead: each call tells what it replaced. */
+/* restore_limit sets the limit from ours to the user's, and to what they set in
+ * that very moment instead: each call tells what it replaced. */
 static void
-give_back (struct rlimit theirs, struct rlimit ours)
+restore_limit (struct rlimit theirs, struct rlimit ours)
 {
   struct rlimit before;
   int tries;
@@ -93,7 +93,7 @@ put (int from, int to)
       if (prlimit (0, RLIMIT_NOFILE, &lifted, &was) == 0)
         {
           result = dup3 (from, to, O_CLOEXEC);
-          give_back (was, lifted);
+          restore_limit (was, lifted);
         }
     }
   else

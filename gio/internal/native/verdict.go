@@ -5,13 +5,13 @@ package native
 */
 import "C"
 
-// Reasons are why the library keeps a service from accepting, whatever the user
-// wishes. C knows only whether there are any.
+// Reasons are why the library keeps a service from accepting although it may be
+// active. C knows only whether there are any.
 type Reasons uint32
 
 const (
 	PauseConsumer    Reasons = 1 << iota // nobody would take a client
-	PauseHeld                            // a client is pending and nobody asks
+	PausePending                         // a client is pending and nobody asks
 	PauseMaxConns                        // as many are open as may be
 	PauseDescriptors                     // the process is out of descriptors
 	PauseMaxThreads                      // every worker of a threaded service is busy

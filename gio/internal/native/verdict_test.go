@@ -16,8 +16,8 @@ func TestVerdictIsPackedAsCReadsIt(t *testing.T) {
 		{Verdict{Handled: true}, 1},
 		{Verdict{KeepRef: true}, 2},
 		{Verdict{ChainUp: true}, 4},
-		{Verdict{Pause: PauseHeld}, 2 << 8},
-		{Verdict{Handled: true, KeepRef: true, Pause: PauseHeld | PauseMaxConns}, 3 | 6<<8},
+		{Verdict{Pause: PausePending}, 2 << 8},
+		{Verdict{Handled: true, KeepRef: true, Pause: PausePending | PauseMaxConns}, 3 | 6<<8},
 	} {
 		require.Equal(t, tt.want, int(tt.v.pack()), "%+v", tt.v)
 	}

@@ -14,7 +14,7 @@ import (
 
 // exercise waits in every way there is.
 func exercise(t *testing.T, a, b *FD) {
-	for range 2 * maxParks {
+	for range 2 * maxSharedWaits {
 		got := make(chan error, 1)
 		go func() {
 			_, err := a.Read(make([]byte, 1))
@@ -25,7 +25,7 @@ func exercise(t *testing.T, a, b *FD) {
 		require.NoError(t, <-got)
 	}
 	a.SetIdleTimeout(soon)
-	for range 2 * maxParks { // real time: the bubble's stands still while somebody waits for a socket
+	for range 2 * maxSharedWaits { // real time: the bubble's stands still while somebody waits for a socket
 		_, err := a.Read(make([]byte, 1))
 		requireIdle(t, err)
 	}

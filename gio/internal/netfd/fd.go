@@ -46,10 +46,10 @@ type FD struct {
 
 	// mu protects what follows and poller's deadlines. sharedEpoll.mu is locked
 	// under it, nothing else; no user code runs under it.
-	mu      sync.Mutex
-	evicted bool    // nobody registers any more
-	parks   uint8   // how often Read has waited in the shared poller
-	parked  *waiter // where it waits there, or nil
+	mu          sync.Mutex
+	evicted     bool    // nobody registers any more
+	sharedWaits uint8   // how often Read has waited in the shared poller
+	waiter      *waiter // where it waits there, or nil
 
 	ops [2]operation // each under its direction's lock
 }
@@ -279,7 +279,7 @@ func (fd *FD) BeginClose() bool { return fd.fdmu.close() }
 func (fd *FD) Evict() {
 	fd.mu.Lock()
 	fd.evicted = true
-	fd.unpark()
+	fd.wakeShared()
 	p := fd.poller.Load()
 	fd.mu.Unlock()
 	if p != nil {

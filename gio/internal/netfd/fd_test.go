@@ -19,7 +19,7 @@ import (
 func TestBytesMove(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		say(t, a, b, "hello")
-		for range 2 * maxParks { // through every way of waiting
+		for range 2 * maxSharedWaits { // through every way of waiting
 			got := reading(b)
 			waiting(t, "netfd.(*FD).Read", 1)
 			_, err := a.Write([]byte("x"))
@@ -187,10 +187,10 @@ func TestSharedPollerIsForThoseWhoSeldomWait(t *testing.T) {
 	defer p.Close()
 	fds := tcp(t)
 	a, b := open(t, Config{FD: fds[0], Shared: &p}), open(t, Config{FD: fds[1]})
-	for i := range maxParks + 1 {
+	for i := range maxSharedWaits + 1 {
 		got := reading(a)
-		if i < maxParks {
-			waiting(t, "netfd.(*FD).park", 1)
+		if i < maxSharedWaits {
+			waiting(t, "netfd.(*FD).waitShared", 1)
 			require.Nil(t, a.poller.Load())
 		} else {
 			waiting(t, "os.(*rawConn).Read", 2) // with the shared poller's own
@@ -207,7 +207,7 @@ func TestSharedPollersEndMovesThoseWhoWait(t *testing.T) {
 	fds := tcp(t)
 	a, b := open(t, Config{FD: fds[0], Shared: &p}), open(t, Config{FD: fds[1]})
 	got := reading(a)
-	waiting(t, "netfd.(*FD).park", 1)
+	waiting(t, "netfd.(*FD).waitShared", 1)
 	p.Close()
 	waiting(t, "os.(*rawConn).Read", 1)
 	_, err := b.Write([]byte("x"))

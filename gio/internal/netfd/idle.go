@@ -111,7 +111,7 @@ func (fd *FD) SetIdleTimeout(d time.Duration) {
 			_ = fd.apply(p, dir)
 		}
 	}
-	fd.unpark()
+	fd.wakeShared()
 }
 
 // IdleTimeout is the limit; 0: none.
@@ -131,7 +131,7 @@ func (fd *FD) Age(d time.Duration) {
 			_ = fd.apply(p, dir)
 		}
 	}
-	fd.unpark()
+	fd.wakeShared()
 }
 
 var clockStart = struct {

@@ -22,7 +22,7 @@ func TestIdleLimitEndsEveryWait(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		a.SetIdleTimeout(soon)
 		require.Equal(t, soon, a.IdleTimeout())
-		for range 2 * maxParks { // through every way of waiting
+		for range 2 * maxSharedWaits { // through every way of waiting
 			requireIdle(t, receive(t, reading(a)))
 		}
 		requireIdle(t, receive(t, filling(a)))
@@ -104,13 +104,13 @@ func TestIdleLimitThatHasPassedWakesInTheSharedPoller(t *testing.T) {
 	open(t, Config{FD: fds[1]})
 	a.beginWait(Reading, false)
 	a.Age(2 * time.Hour)
-	require.True(t, receive(t, start(a.park)))
+	require.True(t, receive(t, start(a.waitShared)))
 	require.True(t, a.idle.passed(Reading))
 }
 
 func TestIdleLimitReachesWhatWaitsAlready(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, b *FD) {
-		for range 2 * maxParks {
+		for range 2 * maxSharedWaits {
 			got := reading(a)
 			waiting(t, "netfd.(*FD).Read", 1)
 			a.SetIdleTimeout(soon)
@@ -126,7 +126,7 @@ func TestIdleLimitReachesWhatWaitsAlready(t *testing.T) {
 	})
 	eachKind(t, func(t *testing.T, a, b *FD) {
 		copied := start(func() error { _, _, err := Copy(a, a, -1); return err })
-		for range 2 * maxParks {
+		for range 2 * maxSharedWaits {
 			say(t, b, b, "round")
 		}
 		a.SetIdleTimeout(soon)

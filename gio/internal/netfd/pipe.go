@@ -28,7 +28,7 @@ func (p pipe) close() {
 type pipePool struct {
 	mu   sync.Mutex // nothing is locked under it
 	free []pipe
-	used bool // since the sweeper last looked
+	used bool // since expire last ran
 }
 
 var pipes pipePool

@@ -49,7 +49,7 @@ func (fd *FD) register() (*poller, error) {
 		p.step[dir] = func(uintptr) bool { return fd.step(Direction(dir)) }
 	}
 	fd.poller.Store(p)
-	fd.unpark() // deadlines are the poller's: wait there
+	fd.wakeShared() // deadlines are the poller's: wait there
 	return p, nil
 }
 
@@ -123,7 +123,7 @@ func (fd *FD) wait(dir Direction) error {
 		if fd.idle.passed(dir) {
 			return fd.idle.error()
 		}
-		if dir == Writing || !fd.park() {
+		if dir == Writing || !fd.waitShared() {
 			var err error
 			if p, err = fd.register(); err != nil {
 				return err

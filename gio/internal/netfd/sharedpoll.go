@@ -13,9 +13,9 @@ import (
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
-// maxParks is how often a descriptor waits in the shared poller before it takes a
+// maxSharedWaits is how often a descriptor waits in the shared poller before it takes a
 // place of its own with Go's.
-const maxParks = 4
+const maxSharedWaits = 4
 
 // idleTick is how far apart the shared poller looks for idle limits that have
 // passed.
@@ -213,10 +213,10 @@ func (e *sharedEpoll) leave(w *waiter) {
 	e.free = append(e.free, w)
 }
 
-// park waits until the descriptor may be readable, its idle limit may have passed,
+// waitShared waits until the descriptor may be readable, its idle limit may have passed,
 // it was closed, or it has got a place with Go's poller. It returns false, at once,
 // when it has to wait there.
-func (fd *FD) park() bool {
+func (fd *FD) waitShared() bool {
 	if fd.shared == nil {
 		return false
 	}
@@ -230,7 +230,7 @@ func (fd *FD) park() bool {
 	}
 	w.gate.wait()
 	fd.mu.Lock()
-	fd.parked = nil
+	fd.waiter = nil
 	fd.mu.Unlock()
 	e.leave(w)
 	return true
@@ -239,20 +239,20 @@ func (fd *FD) park() bool {
 func (fd *FD) enter(e *sharedEpoll) *waiter {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if fd.evicted || fd.Closed() || fd.poller.Load() != nil || fd.parks == maxParks {
+	if fd.evicted || fd.Closed() || fd.poller.Load() != nil || fd.sharedWaits == maxSharedWaits {
 		return nil
 	}
-	w := e.enter(fd.sysfd, fd.parks > 0, fd.idle.at(Reading))
+	w := e.enter(fd.sysfd, fd.sharedWaits > 0, fd.idle.at(Reading))
 	if w != nil {
-		fd.parks++
-		fd.parked = w
+		fd.sharedWaits++
+		fd.waiter = w
 	}
 	return w
 }
 
-// unpark has Read look again. The caller holds mu.
-func (fd *FD) unpark() {
-	if fd.parked != nil {
-		fd.parked.wake()
+// wakeShared has Read look again. The caller holds mu.
+func (fd *FD) wakeShared() {
+	if fd.waiter != nil {
+		fd.waiter.wake()
 	}
 }

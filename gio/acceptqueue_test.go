@@ -38,8 +38,8 @@ func TestAcceptingOneByOneForgetsNobody(t *testing.T) {
 	receive(t, done)
 }
 
-// Serve begins while a client is on its way to nobody.
-func TestServeTakesWhatIsHeld(t *testing.T) {
+// Serve begins while a client is being accepted for nobody.
+func TestServeTakesWhatIsPending(t *testing.T) {
 	for range 200 {
 		svc := gio.NewSocketService(nil)
 		addr, err := svc.Listen("tcp", "127.0.0.1:0")

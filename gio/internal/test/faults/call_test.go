@@ -1,4 +1,4 @@
-package gio_test
+package faults_test
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/faults"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // lifeOfAService listens, serves, pauses and closes. The error is Listen's or
@@ -22,16 +24,16 @@ import (
 // or a reset, and not left hanging.
 func lifeOfAService(t *testing.T, network, address string) (refused int, err error) {
 	t.Helper()
-	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: quiet, UnixMode: 0o600})
+	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o600})
 	defer func() { require.NoError(t, svc.Close()) }()
 	addr, err := svc.Listen(network, address)
 	if err != nil {
 		return 0, err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- svc.Serve(context.Background(), gio.HandlerFunc(echo)) }()
+	go func() { ended <- svc.Serve(context.Background(), gio.HandlerFunc(giotest.Echo)) }()
 	client := func() {
-		c := dial(t, addr)
+		c := giotest.Dial(t, addr)
 		defer c.Close()
 		if _, err := c.Write([]byte("hello")); err == nil {
 			_, err = io.ReadFull(c, make([]byte, 5))
@@ -51,7 +53,7 @@ func lifeOfAService(t *testing.T, network, address string) (refused int, err err
 	svc.Start()
 	<-waiting
 	require.NoError(t, svc.Close())
-	require.ErrorIs(t, receive(t, ended), gio.ErrServiceClosed)
+	require.ErrorIs(t, giotest.Receive(t, ended), gio.ErrServiceClosed)
 	return refused, nil
 }
 
@@ -59,9 +61,9 @@ func lifeOfAService(t *testing.T, network, address string) (refused int, err err
 // fails in turn, once. Either Listen says which errno it was, or clients are
 // served; nothing is left open, and nobody waits for ever.
 func TestAnyCallMayFail(t *testing.T) {
-	for c := range calls {
+	for c := range faults.Calls {
 		t.Run(c.String(), func(t *testing.T) {
-			f, _ := withFaults(t)
+			f, _ := faults.InChild(t)
 			if f == nil {
 				return
 			}
@@ -71,16 +73,16 @@ func TestAnyCallMayFail(t *testing.T) {
 	}
 }
 
-func failEachOf(t *testing.T, f *faults, c call, network, address string) {
+func failEachOf(t *testing.T, f *faults.Injector, c faults.Call, network, address string) {
 	const errno = syscall.ENOBUFS
 	_, err := lifeOfAService(t, network, address) // what is opened once for good
 	require.NoError(t, err)
 	told, lost, n := 0, 0, 0
 	for ; ; n++ {
-		before := len(descriptors())
-		f.fail(c, errno, n, 1)
+		before := len(giotest.Descriptors())
+		f.Fail(c, errno, n, 1)
 		refused, err := lifeOfAService(t, network, address)
-		hit := f.stop(c)
+		hit := f.Stop(c)
 		if err != nil {
 			told++
 			var op *net.OpError
@@ -89,7 +91,7 @@ func failEachOf(t *testing.T, f *faults, c call, network, address string) {
 		}
 		require.LessOrEqual(t, refused, 1)
 		lost += refused
-		requireSameDescriptors(t, before)
+		giotest.RequireSameDescriptors(t, before)
 		_, err = os.Lstat(address)
 		require.ErrorIs(t, err, os.ErrNotExist)
 		if hit == 0 {
@@ -101,20 +103,20 @@ func failEachOf(t *testing.T, f *faults, c call, network, address string) {
 
 // The same with every call of a kind failing for as long as Listen takes.
 func TestListenTellsWhichCallFails(t *testing.T) {
-	for _, c := range []call{callSocket, callBind, callListen, callSocketpair, callDupFD, callChmod} {
+	for _, c := range []faults.Call{faults.Socket, faults.Bind, faults.Listen, faults.Socketpair, faults.DupFD, faults.Chmod} {
 		t.Run(c.String(), func(t *testing.T) {
-			f, _ := withFaults(t)
+			f, _ := faults.InChild(t)
 			if f == nil {
 				return
 			}
-			noLeaks(t)
+			giotest.NoLeaks(t)
 			path := filepath.Join(t.TempDir(), "s")
 			for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.ENOMEM, syscall.EROFS, syscall.EACCES, syscall.EMFILE} {
-				svc := gio.NewSocketService(&gio.ServiceConfig{Logger: quiet, UnixMode: 0o600})
-				f.fail(c, errno, 0, -1)
+				svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o600})
+				f.Fail(c, errno, 0, -1)
 				_, err := svc.Listen("unix", path)
-				f.stop(c)
-				requireOpError(t, err, "listen", "unix", errno)
+				f.Stop(c)
+				giotest.RequireOpError(t, err, "listen", "unix", errno)
 				require.ErrorContains(t, err, path)
 				require.NoError(t, svc.Close())
 				_, err = os.Lstat(path)
@@ -126,17 +128,17 @@ func TestListenTellsWhichCallFails(t *testing.T) {
 
 // A peer's address that cannot be asked for is no reason to lose the peer.
 func TestClientWithoutAnAddressIsServed(t *testing.T) {
-	f, _ := withFaults(t)
+	f, _ := faults.InChild(t)
 	if f == nil {
 		return
 	}
-	svc, addr := newService(t, nil)
-	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
+	svc, addr := giotest.NewService(t, nil)
+	giotest.Serve(svc, func(_ context.Context, c *gio.SocketConnection) {
 		_, _ = io.WriteString(c, c.RemoteAddr().Network()+"\n")
 	})
-	f.fail(callGetpeername, syscall.ENOTCONN, 0, -1)
+	f.Fail(faults.Getpeername, syscall.ENOTCONN, 0, -1)
 	for range 5 {
-		b, err := io.ReadAll(dial(t, addr))
+		b, err := io.ReadAll(giotest.Dial(t, addr))
 		require.NoError(t, err)
 		require.Equal(t, "tcp\n", string(b))
 	}
@@ -144,41 +146,41 @@ func TestClientWithoutAnAddressIsServed(t *testing.T) {
 
 // A signal to every thread, all the time: calls end early, and are made again.
 func TestSignalsInterruptNothing(t *testing.T) {
-	child, output := inChild(t)
+	child, output := giotest.InChild(t)
 	if !child {
-		t.Log(lastLines(output))
+		t.Log(giotest.LastLines(output))
 		return
 	}
-	svc, addr := newService(t, nil)
-	serve(t, svc, echo)
+	svc, addr := giotest.NewService(t, nil)
+	giotest.Serve(svc, giotest.Echo)
 	path := filepath.Join(t.TempDir(), "s")
 	unix, err := svc.Listen("unix", path)
 	require.NoError(t, err)
 	stop, sent := make(chan struct{}), make(chan int)
 	go func() { sent <- signalStorm(stop) }()
-	underFire(t, svc, addr, func() {
+	giotest.UnderFire(t, svc, addr, func() {
 		for range 200 {
 			svc.Stop()
 			svc.Start()
 		}
 		for range 20 {
-			say(t, dial(t, unix), "unix")
+			giotest.Say(t, giotest.Dial(t, unix), "unix")
 			a, err := svc.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			say(t, dial(t, a), "new")
+			giotest.Say(t, giotest.Dial(t, a), "new")
 		}
 	})
-	cl := newClient(t, nil)
+	cl := giotest.NewClient(t, nil)
 	for range 20 {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), giotest.Patience)
 		c, err := cl.Dial(ctx, "tcp", addr.String())
 		cancel()
 		require.NoError(t, err)
-		requireEcho(t, c)
+		giotest.RequireEcho(t, c)
 		_ = c.Close()
 	}
 	close(stop)
-	t.Log(receive(t, sent), "signals")
+	t.Log(giotest.Receive(t, sent), "signals")
 }
 
 // signalStorm interrupts all threads of the process until stop is closed.
@@ -207,44 +209,44 @@ func signalStorm(stop <-chan struct{}) (sent int) {
 // Descriptors that other code holds: the services wait at no cost and tell it
 // once, a client that is in goes on, and one that is free serves.
 func TestOutOfDescriptorsIsQuietAndEnds(t *testing.T) {
-	child, output := inChild(t, "G_DEBUG=fatal-warnings")
+	// By GIO: an accept loop that ends gives a descriptor back, with which a client is served.
+	child, output := giotest.InChild(t, "G_DEBUG=fatal-warnings", "GLIBSERVE_DEBUG=nodirect")
 	if !child {
-		t.Log(lastLines(output))
+		t.Log(giotest.LastLines(output))
 		return
 	}
-	byGIO(t) // one that ends gives a descriptor back, with which a client is served
-	logs := &clientLog{}
+	logs := &giotest.Log{}
 	const services = 3
 	var svcs [services]*gio.SocketService
 	var addrs [services]net.Addr
 	var kept [services]net.Conn
 	var socks [services]int
 	for i := range svcs {
-		svcs[i], addrs[i] = newService(t, &gio.ServiceConfig{Logger: slog.New(slog.NewTextHandler(logs, nil))})
-		serve(t, svcs[i], echo)
-		kept[i] = dial(t, addrs[i])
-		say(t, kept[i], "in before")
-		socks[i] = rawSocket(t)
+		svcs[i], addrs[i] = giotest.NewService(t, &gio.ServiceConfig{Logger: slog.New(slog.NewTextHandler(logs, nil))})
+		giotest.Serve(svcs[i], giotest.Echo)
+		kept[i] = giotest.Dial(t, addrs[i])
+		giotest.Say(t, kept[i], "in before")
+		socks[i] = giotest.RawSocket(t)
 	}
-	limitDescriptors(t, 512)
-	free := takeAllDescriptors(t)
+	giotest.LimitDescriptors(t, 512)
+	free := giotest.TakeAllDescriptors(t)
 	for i := range svcs {
-		rawConnect(t, socks[i], addrs[i])
-		require.True(t, eventually(func() bool { return svcs[i].Paused()&gio.PauseDescriptors != 0 }))
+		giotest.RawConnect(t, socks[i], addrs[i])
+		require.True(t, giotest.Eventually(func() bool { return strings.Count(logs.String(), "level=WARN") > i }), "no wait for descriptors is logged")
 	}
-	before := cpuTime(t)
+	before := giotest.CPUTime(t)
 	const interval = time.Second
 	time.Sleep(interval) // what is measured, not a wait
-	spent := cpuTime(t) - before
+	spent := giotest.CPUTime(t) - before
 	t.Logf("%v of CPU in %v, %d services", spent, interval, services)
 	require.Less(t, spent, interval/20)
 	for _, c := range kept {
-		say(t, c, "goes on")
+		giotest.Say(t, c, "goes on")
 	}
 	require.Equal(t, services, strings.Count(logs.String(), "level=WARN"), logs.String())
 	free()
 	for i := range svcs {
-		rawSay(t, socks[i], "served")
+		giotest.RawSay(t, socks[i], "served")
 	}
 	require.Equal(t, services, strings.Count(logs.String(), "level=WARN"), logs.String())
 }

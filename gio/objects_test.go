@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/faults"
 )
 
-// bareConns serves the address, in direct mode, and returns what makes connections
+// connsWithoutObjects serves the address, in direct mode, and returns what makes connections
 // without GObjects: one end, the test's to close, and its peer.
-func bareConns(t *testing.T, svc *gio.SocketService, addr net.Addr) func() (*gio.SocketConnection, net.Conn) {
+func connsWithoutObjects(t *testing.T, svc *gio.SocketService, addr net.Addr) func() (*gio.SocketConnection, net.Conn) {
 	t.Helper()
 	conns := make(chan *gio.SocketConnection, 1)
 	servingDirectly(t, svc, func(_ context.Context, c *gio.SocketConnection) { conns <- c.Detach() })
@@ -26,15 +27,15 @@ func bareConns(t *testing.T, svc *gio.SocketService, addr net.Addr) func() (*gio
 		peer := dial(t, addr)
 		c := receive(t, conns)
 		t.Cleanup(func() { _ = c.Close() })
-		require.True(t, c.Bare())
+		require.True(t, c.WithoutObjects())
 		return c, peer
 	}
 }
 
-func newBareConns(t *testing.T) func() (*gio.SocketConnection, net.Conn) {
+func newConnsWithoutObjects(t *testing.T) func() (*gio.SocketConnection, net.Conn) {
 	t.Helper()
 	svc, addr := newService(t, nil)
-	return bareConns(t, svc, addr)
+	return connsWithoutObjects(t, svc, addr)
 }
 
 // sayBoth has each end hear the other.
@@ -50,8 +51,8 @@ func sayBoth(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 	}
 }
 
-func TestBareConnectionGetsItsObjectsWhenAsked(t *testing.T) {
-	next := newBareConns(t)
+func TestConnectionGetsItsObjectsWhenAsked(t *testing.T) {
+	next := newConnsWithoutObjects(t)
 	for name, ask := range map[string]func(c *gio.SocketConnection) error{
 		"Gotk4": func(c *gio.SocketConnection) error {
 			object := gotk4(c)
@@ -71,9 +72,9 @@ func TestBareConnectionGetsItsObjectsWhenAsked(t *testing.T) {
 			sayBoth(t, c, peer)
 			local, remote := c.LocalAddr().String(), c.RemoteAddr().String()
 			require.True(t, c.IsConnected())
-			require.True(t, c.Bare(), "neither data nor addresses need objects")
+			require.True(t, c.WithoutObjects(), "neither data nor addresses need objects")
 			require.NoError(t, ask(c))
-			require.False(t, c.Bare())
+			require.False(t, c.WithoutObjects())
 			sayBoth(t, c, peer)
 			require.Equal(t, []string{local, remote}, []string{c.LocalAddr().String(), c.RemoteAddr().String()})
 			require.NoError(t, c.Close())
@@ -92,7 +93,7 @@ func background(wg *sync.WaitGroup, f func()) {
 
 // Others may ask at any moment, also while the connection is closed.
 func TestObjectsAreMadeOnceWhileDataMoves(t *testing.T) {
-	next := newBareConns(t)
+	next := newConnsWithoutObjects(t)
 	for range 50 {
 		c, peer := next()
 		var wg sync.WaitGroup
@@ -114,7 +115,7 @@ func TestObjectsAreMadeOnceWhileDataMoves(t *testing.T) {
 }
 
 func TestObjectsThatAreMadeAtTheEndEnd(t *testing.T) {
-	next := newBareConns(t)
+	next := newConnsWithoutObjects(t)
 	counted := func() int { a, f := gio.Counted(); return int(a - f) }
 	before := counted()
 	for range 50 {
@@ -146,12 +147,12 @@ func TestDirectModeSeesThatClosingMayLinger(t *testing.T) {
 	svc := gio.NewSocketService(nil)
 	defer svc.Close()
 	require.NoError(t, svc.AddListener(ln, nil))
-	c, peer := bareConns(t, svc, ln.Addr())()
+	c, peer := connsWithoutObjects(t, svc, ln.Addr())()
 	require.True(t, c.Lingers())
 	sayBoth(t, c, peer)
 	require.NoError(t, c.Close())
 	requireEnd(t, peer)
-	c, _ = newBareConns(t)()
+	c, _ = newConnsWithoutObjects(t)()
 	require.False(t, c.Lingers())
 }
 
@@ -166,7 +167,7 @@ func TestDirectModeWithBlockingDescriptors(t *testing.T) {
 		require.NoError(t, merr)
 	}
 	t.Run("connection", func(t *testing.T) {
-		c, peer := newBareConns(t)()
+		c, peer := newConnsWithoutObjects(t)()
 		setBlocking(t, c)
 		sayBoth(t, c, peer)
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Millisecond)))
@@ -180,7 +181,7 @@ func TestDirectModeWithBlockingDescriptors(t *testing.T) {
 		svc := gio.NewSocketService(nil)
 		defer svc.Close()
 		require.NoError(t, svc.AddListener(ln, nil))
-		next := bareConns(t, svc, ln.Addr())
+		next := connsWithoutObjects(t, svc, ln.Addr())
 		for range 20 {
 			setBlocking(t, ln.(*net.TCPListener))
 			c, peer := next()
@@ -193,30 +194,57 @@ func TestDirectModeWithBlockingDescriptors(t *testing.T) {
 
 // GIO refuses: the call says why, the connection is what it was, and a later call
 // may do better.
-func TestBareConnectionThatGetsNoObjects(t *testing.T) {
-	f, _ := withFaults(t)
+func TestConnectionThatGetsNoObjects(t *testing.T) {
+	f, _ := faults.InChild(t)
 	if f == nil {
 		return
 	}
-	next := newBareConns(t)
-	for _, call := range []call{callGetsockopt, callGetsockname} {
+	next := newConnsWithoutObjects(t)
+	for _, call := range []faults.Call{faults.Getsockopt, faults.Getsockname} {
 		c, peer := next()
 		before := len(descriptors())
 		for range 3 {
-			f.fail(call, syscall.ENOBUFS, 0, 1)
+			f.Fail(call, syscall.ENOBUFS, 0, 1)
 			requireOpError(t, c.SetNoDelay(true), "set", "tcp", syscall.ENOBUFS)
-			require.EqualValues(t, 1, f.stop(call))
-			require.True(t, c.Bare())
+			require.EqualValues(t, 1, f.Stop(call))
+			require.True(t, c.WithoutObjects())
 			sayBoth(t, c, peer)
 		}
-		f.fail(call, syscall.ENOBUFS, 0, 1)
+		f.Fail(call, syscall.ENOBUFS, 0, 1)
 		require.Nil(t, c.Gotk4())
-		f.stop(call)
+		f.Stop(call)
 		require.Len(t, descriptors(), before)
 		require.NoError(t, c.SetNoDelay(true))
-		require.False(t, c.Bare())
+		require.False(t, c.WithoutObjects())
 		sayBoth(t, c, peer)
 		require.NoError(t, c.Close())
 		requireEnd(t, peer)
 	}
+}
+
+// GIO closes what it has been given: bytes must not go to a descriptor that may
+// be somebody else's by then.
+func TestBytesMoveByGIOOnceOthersMayHaveTheObjects(t *testing.T) {
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		sayBoth(t, c, peer)
+		require.Equal(t, !gio.HasCalls, c.Exposed(), "without calls of its own, all goes by GIO")
+		gotk4(c)
+		require.True(t, c.Exposed())
+		sayBoth(t, c, peer)
+	})
+	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
+		require.NotNil(t, c.Socket().Gotk4())
+		require.True(t, c.Exposed())
+		sayBoth(t, c, peer)
+	})
+	svc, addr := newService(t, nil)
+	_ = svc.Gotk4()
+	exposed := make(chan bool)
+	svc.ConnectIncoming(func(c *gio.SocketConnection, _ any) bool {
+		exposed <- c.Exposed()
+		_ = c.Close()
+		return true
+	})
+	dial(t, addr)
+	require.True(t, receive(t, exposed), "others may have seen the emission")
 }

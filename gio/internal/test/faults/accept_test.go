@@ -1,10 +1,11 @@
-package gio_test
+package faults_test
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/faults"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // acceptErrnos are what accept(2) may answer where nothing is wrong with the
@@ -36,20 +39,20 @@ func errnoName(errno syscall.Errno) string { return strings.ReplaceAll(errno.Err
 // at once or soon after; so are those of another service in the process.
 func TestAcceptThatFailsForAMomentLosesNoClient(t *testing.T) {
 	eachAcceptErrno(t, func(t *testing.T, errno syscall.Errno) {
-		f, _ := withFaults(t)
+		f, _ := faults.InChild(t)
 		if f == nil {
 			return
 		}
-		one, addr1 := newService(t, &gio.ServiceConfig{Logger: quiet})
-		two, addr2 := newService(t, &gio.ServiceConfig{Logger: quiet})
-		serve(t, one, echo)
-		serve(t, two, echo)
+		one, addr1 := giotest.NewService(t, &gio.ServiceConfig{Logger: giotest.Quiet})
+		two, addr2 := giotest.NewService(t, &gio.ServiceConfig{Logger: giotest.Quiet})
+		giotest.Serve(one, giotest.Echo)
+		giotest.Serve(two, giotest.Echo)
 		for _, n := range []int{1, 2, 5, 20, 50} {
-			f.fail(callAccept, errno, n%3, n)
-			rounds(t, addr1, 10, 4)
-			rounds(t, addr2, 10, 4)
-			for f.failed(callAccept) < int64(n) { // EINTR alone is tried again at once
-				say(t, dial(t, addr1), "more")
+			f.Fail(faults.Accept, errno, n%3, n)
+			giotest.Rounds(t, addr1, 10, 4)
+			giotest.Rounds(t, addr2, 10, 4)
+			for f.Failed(faults.Accept) < int64(n) { // EINTR alone is tried again at once
+				giotest.Say(t, giotest.Dial(t, addr1), "more")
 			}
 		}
 	})
@@ -60,32 +63,33 @@ func TestAcceptThatFailsForAMomentLosesNoClient(t *testing.T) {
 func TestAcceptThatKeepsFailingCostsNothing(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED, syscall.EPROTO} {
 		t.Run(errnoName(errno), func(t *testing.T) {
-			f, output := withFaults(t)
+			f, output := faults.InChild(t)
 			if f == nil {
 				warnings := strings.Count(output, "fail: ")
 				t.Logf("%d warnings of GIO's", warnings)
 				require.Less(t, warnings, 40, "GIO alone logs 100,000 in this time")
 				return
 			}
-			svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
-			serve(t, svc, echo)
-			kept := dial(t, addr)
-			say(t, kept, "before")
-			f.fail(callAccept, errno, 0, -1)
-			waiting := dial(t, addr)
-			require.True(t, eventually(func() bool { return svc.Paused()&gio.PauseDescriptors != 0 }))
-			before, failed := cpuTime(t), f.failed(callAccept)
+			logs := &giotest.Log{}
+			svc, addr := giotest.NewService(t, &gio.ServiceConfig{Logger: slog.New(slog.NewTextHandler(logs, nil))})
+			giotest.Serve(svc, giotest.Echo)
+			kept := giotest.Dial(t, addr)
+			giotest.Say(t, kept, "before")
+			f.Fail(faults.Accept, errno, 0, -1)
+			waiting := giotest.Dial(t, addr)
+			require.True(t, giotest.Eventually(func() bool { return strings.Contains(logs.String(), "accept keeps failing") }))
+			before, failed := giotest.CPUTime(t), f.Failed(faults.Accept)
 			const interval = time.Second
 			time.Sleep(interval) // what is measured, not a wait
-			spent, failed := cpuTime(t)-before, f.failed(callAccept)-failed
-			say(t, kept, "who is in goes on")
+			spent, failed := giotest.CPUTime(t)-before, f.Failed(faults.Accept)-failed
+			giotest.Say(t, kept, "who is in goes on")
 			t.Logf("%v of CPU and %d calls of accept in %v", spent, failed, interval)
 			require.Less(t, spent, interval/20)
 			require.Less(t, failed, int64(100))
 			require.True(t, svc.IsActive())
-			f.stop(callAccept)
-			say(t, waiting, "served")
-			say(t, dial(t, addr), "and the next")
+			f.Stop(faults.Accept)
+			giotest.Say(t, waiting, "served")
+			giotest.Say(t, giotest.Dial(t, addr), "and the next")
 		})
 	}
 }
@@ -94,15 +98,15 @@ func TestAcceptThatKeepsFailingCostsNothing(t *testing.T) {
 // comes to the next Accept.
 func TestAcceptOfAListenerTellsTheFaultAndGoesOn(t *testing.T) {
 	eachAcceptErrno(t, func(t *testing.T, errno syscall.Errno) {
-		f, _ := withFaults(t)
+		f, _ := faults.InChild(t)
 		if f == nil {
 			return
 		}
-		noLeaks(t)
-		l, addr := listenOn(t, "tcp", "127.0.0.1:0")
-		f.fail(callAccept, errno, 0, 3)
-		peer := dial(t, addr)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		giotest.NoLeaks(t)
+		l, addr := giotest.ListenOn(t, "tcp", "127.0.0.1:0")
+		f.Fail(faults.Accept, errno, 0, 3)
+		peer := giotest.Dial(t, addr)
+		ctx, cancel := context.WithTimeout(t.Context(), giotest.Patience)
 		defer cancel()
 		told := 0
 		for {
@@ -120,10 +124,10 @@ func TestAcceptOfAListenerTellsTheFaultAndGoesOn(t *testing.T) {
 			if errno == syscall.ENETDOWN {
 				want = syscall.ENETUNREACH // GIO has one code for both
 			}
-			requireOpError(t, err, "accept", "tcp", want)
+			giotest.RequireOpError(t, err, "accept", "tcp", want)
 			require.NotErrorIs(t, err, net.ErrClosed)
 		}
-		require.EqualValues(t, 3, f.stop(callAccept))
+		require.EqualValues(t, 3, f.Stop(faults.Accept))
 		t.Log(fmt.Sprint(told, " told"))
 	})
 }
@@ -132,17 +136,17 @@ func TestAcceptOfAListenerTellsTheFaultAndGoesOn(t *testing.T) {
 func TestHTTPOutlivesAcceptsFaults(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENFILE, syscall.EMFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED, syscall.EPROTO, syscall.EINTR} {
 		t.Run(errnoName(errno), func(t *testing.T) {
-			f, _ := withFaults(t)
+			f, _ := faults.InChild(t)
 			if f == nil {
 				return
 			}
 			for name, ln := range map[string]func() (net.Listener, net.Addr){
 				"listener": func() (net.Listener, net.Addr) {
-					l, addr := listenOn(t, "tcp", "127.0.0.1:0")
+					l, addr := giotest.ListenOn(t, "tcp", "127.0.0.1:0")
 					return l.NetListener(), addr
 				},
 				"service": func() (net.Listener, net.Addr) {
-					svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+					svc, addr := giotest.NewService(t, &gio.ServiceConfig{Logger: giotest.Quiet})
 					return svc.NetListener(), addr
 				},
 			} {
@@ -154,9 +158,9 @@ func TestHTTPOutlivesAcceptsFaults(t *testing.T) {
 					}
 					ended := make(chan error, 1)
 					go func() { ended <- srv.Serve(ln) }()
-					client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-					f.fail(callAccept, errno, 0, 3)
-					for f.failed(callAccept) < 3 {
+					client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: giotest.Patience}
+					f.Fail(faults.Accept, errno, 0, 3)
+					for f.Failed(faults.Accept) < 3 {
 						resp, err := client.Get("http://" + addr.String())
 						require.NoError(t, err)
 						body, err := io.ReadAll(resp.Body)
@@ -165,7 +169,7 @@ func TestHTTPOutlivesAcceptsFaults(t *testing.T) {
 						require.Equal(t, "here", string(body))
 					}
 					require.NoError(t, srv.Shutdown(t.Context()))
-					require.ErrorIs(t, receive(t, ended), http.ErrServerClosed)
+					require.ErrorIs(t, giotest.Receive(t, ended), http.ErrServerClosed)
 				})
 			}
 		})

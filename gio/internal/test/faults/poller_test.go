@@ -1,7 +1,8 @@
-package gio_test
+package faults_test
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
 	"syscall"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // forbid makes a system call fail for good in the whole process, Go's own calls
@@ -48,36 +50,41 @@ func forbid(t *testing.T, number uint32, errno syscall.Errno) {
 
 // Where Go's poller does not take the listening sockets, GIO accepts.
 func TestServeWithoutPollingListeningSockets(t *testing.T) {
-	child, _ := inChild(t)
+	child, _ := giotest.InChild(t, "GLIBSERVE_DEBUG=") // nodirect would leave nothing to refuse
 	if !child {
 		return
 	}
-	svc, addr := newService(t, &gio.ServiceConfig{Logger: quiet})
+	logs := &giotest.Log{}
+	svc, addr := giotest.NewService(t, &gio.ServiceConfig{Logger: slog.New(slog.NewTextHandler(logs, nil))})
 	forbid(t, syscall.SYS_EPOLL_CTL, syscall.ENOSPC)
-	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) { _, _ = c.Write([]byte("served")) })
+	giotest.Serve(svc, func(_ context.Context, c *gio.SocketConnection) { _, _ = c.Write([]byte("served")) })
 	for range 10 {
-		fd := rawSocket(t) // package net needs the poller, too
-		rawConnect(t, fd, addr)
+		fd := giotest.RawSocket(t) // package net needs the poller, too
+		giotest.RawConnect(t, fd, addr)
 		b := make([]byte, 16)
 		n, err := syscall.Read(fd, b)
 		require.NoError(t, err)
 		require.Equal(t, "served", string(b[:n]))
 	}
-	require.False(t, svc.InDirect())
+	require.Contains(t, logs.String(), "Go's poller refuses a listening socket: GIO accepts")
 }
 
 // Without a shared poller connections wait at Go's poller.
 func TestWithoutASharedPollerClientsAreServed(t *testing.T) {
-	child, _ := inChild(t)
+	child, _ := giotest.InChild(t)
 	if !child {
 		return
 	}
-	svc, addr := newService(t, nil)
-	serve(t, svc, echo)
+	svc, addr := giotest.NewService(t, nil)
+	began := make(chan struct{}, 1)
+	giotest.Serve(svc, func(ctx context.Context, c *gio.SocketConnection) {
+		began <- struct{}{}
+		giotest.Echo(ctx, c)
+	})
 	forbid(t, syscall.SYS_EPOLL_CREATE1, syscall.EMFILE)
-	c := dial(t, addr)
-	gio.WaitForHandlers(t, svc, 1)
+	c := giotest.Dial(t, addr)
+	giotest.Receive(t, began)
 	for range 10 {
-		say(t, c, "hello")
+		giotest.Say(t, c, "hello")
 	}
 }

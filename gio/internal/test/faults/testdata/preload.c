@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The same in faults_test.go. */
+/* The same in inject.go. */
 struct slot
 {
   int64_t calls;  /* how many there were */

@@ -121,9 +121,9 @@ func TestCopyTakesNoMoreThanTheLimit(t *testing.T) {
 	})
 }
 
-// begin starts to copy c to itself and returns once it waits, after size bytes
+// beginCopy starts to copy c to itself and returns once it waits, after size bytes
 // have gone round.
-func begin(t *testing.T, c *gio.SocketConnection, peer net.Conn, size int) <-chan error {
+func beginCopy(t *testing.T, c *gio.SocketConnection, peer net.Conn, size int) <-chan error {
 	copied := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(c, c)
@@ -142,7 +142,7 @@ func begin(t *testing.T, c *gio.SocketConnection, peer net.Conn, size int) <-cha
 func TestCloseAndDeadlineEndACopy(t *testing.T) {
 	for _, size := range []int{0, 100, 1 << 20} { // through a buffer, and through a pipe
 		eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
-			copied := begin(t, c, peer, size)
+			copied := beginCopy(t, c, peer, size)
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(-time.Second)))
 			require.ErrorIs(t, receive(t, copied), os.ErrDeadlineExceeded)
 			_, err := peer.Write([]byte("x"))
@@ -152,7 +152,7 @@ func TestCloseAndDeadlineEndACopy(t *testing.T) {
 			require.NoError(t, c.SetReadDeadline(time.Time{}))
 			_, err = io.ReadFull(c, make([]byte, 1))
 			require.NoError(t, err)
-			copied = begin(t, c, peer, size)
+			copied = beginCopy(t, c, peer, size)
 			require.NoError(t, c.Close())
 			require.ErrorIs(t, receive(t, copied), net.ErrClosed)
 			_, err = io.Copy(c, c)

@@ -1,0 +1,106 @@
+package giotest
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Descriptors lists what this process has open.
+func Descriptors() map[int]string {
+	all := make(map[int]string)
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range entries {
+		what, err := os.Readlink("/proc/self/fd/" + e.Name())
+		fd, _ := strconv.Atoi(e.Name())
+		if err == nil { // the directory itself is closed by now
+			all[fd] = what
+		}
+	}
+	return all
+}
+
+// NoLeaks wants as many descriptors open at the end of the test as at this
+// call, after the cleanups that are registered later.
+func NoLeaks(t *testing.T) {
+	t.Helper()
+	before := Descriptors()
+	t.Cleanup(func() {
+		if t.Failed() {
+			return
+		}
+		var now map[int]string
+		if !Eventually(func() bool {
+			runtime.GC() // a GMainContext goes with its wrapper
+			now = Descriptors()
+			return len(now) <= len(before)
+		}) {
+			require.Fail(t, "descriptors were left open", "before %v\nafter %v", before, now)
+		}
+	})
+}
+
+// RequireSameDescriptors wants what was opened since before closed again, some of it
+// by loops that are about to.
+func RequireSameDescriptors(t *testing.T, before int) {
+	t.Helper()
+	require.True(t, Eventually(func() bool {
+		if len(Descriptors()) <= before {
+			return true
+		}
+		runtime.GC() // a GMainContext goes with its wrapper
+		return false
+	}),
+		"before %d, now %v", before, Descriptors())
+}
+
+// LimitDescriptors lowers the soft limit for one test.
+func LimitDescriptors(t *testing.T, n uint64) {
+	t.Helper()
+	var old syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old))
+	now := old
+	now.Cur = n
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &now))
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old) })
+}
+
+// TakeAllDescriptors leaves none; the returned function frees them.
+func TakeAllDescriptors(t *testing.T) (free func()) {
+	t.Helper()
+	var all []*os.File
+	for refused := 0; refused < 5; {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EMFILE)
+			refused++
+			time.Sleep(time.Millisecond) // others have some for a moment only
+			continue
+		}
+		all = append(all, f)
+	}
+	free = func() {
+		for _, f := range all {
+			_ = f.Close()
+		}
+		all = nil
+	}
+	t.Cleanup(free)
+	return free
+}
+
+// CPUTime is what this process has used.
+func CPUTime(t *testing.T) time.Duration {
+	t.Helper()
+	var ru syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &ru))
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
