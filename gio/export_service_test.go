@@ -20,6 +20,9 @@ func (s *SocketService) Serving() bool {
 	return sv != nil
 }
 
+// Asked tells whether a goroutine waits for a client.
+func (s *SocketService) Asked() bool { return s.l.queue.waits() }
+
 // Live is how many connections are in the table.
 func (s *SocketService) Live() int { return s.l.conns.count() }
 
