@@ -57,11 +57,16 @@ var noDirect atomic.Bool
 
 func init() { noDirect.Store(debugFlag("nodirect") || debugFlag("norush")) }
 
+// observed tells whether somebody sees emissions, and may take the clients.
+func (l *listener) observed() bool {
+	return l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
+}
+
 // wanted is the mode that the state asks for, whether the service is active or
 // not.
 func (l *listener) wanted() (mode, native.Reasons) {
 	consumed, held := l.queue.state()
-	seen := l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
+	seen := l.observed()
 	if consumed && !seen && l.kind == native.KindService && sys.HasSocketCalls && !noDirect.Load() && !l.mode.refused {
 		return modeDirect, 0 // the accept loops know when to wait
 	}

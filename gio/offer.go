@@ -60,7 +60,7 @@ func (l *listener) offerOne(c pendingClient) bool {
 		return c.sc.c.closed.Load()
 	}
 	l.finishEmission()
-	l.emission = emission{conn: c.sc, of: n.Pointer()}
+	l.emission = emission{conn: c.sc, of: n.Pointer(), seen: l.signals.takers()}
 	l.native.Emit(n, c.source)
 	l.finishEmission() // a handler in C may have taken it
 	return true
