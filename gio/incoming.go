@@ -37,12 +37,13 @@ func (l *listener) Incoming(handler uint64, in *native.Incoming) native.Verdict 
 			return v
 		}
 	}
-	if l.queue.takes(l.observed()) {
+	if l.queue.takes(l.observed(), l.runs()) {
 		if sc == nil {
 			sc, v.KeepRef = newConn(l, in), true
 		}
 		v.Handled = true
-		v.Pause = l.hand(pendingClient{sc: sc, source: in.SourcePointer(), seen: seen, others: true})
+		others := l.exposed.Load() && l.queue.wants() == 0 && l.native.OthersListen()
+		v.Pause = l.hand(pendingClient{sc: sc, source: in.SourcePointer(), seen: seen, others: others})
 		return v
 	}
 	if sc != nil {

@@ -62,6 +62,11 @@ func (l *listener) observed() bool {
 	return l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
 }
 
+// runs tells whether there are handlers of "run".
+func (l *listener) runs() bool {
+	return l.kind == native.KindThreaded && (l.cfg.Run != nil || l.signals.runs())
+}
+
 // wanted is the mode that the state asks for, whether the service is active or
 // not.
 func (l *listener) wanted() (mode, native.Reasons) {
@@ -74,7 +79,7 @@ func (l *listener) wanted() (mode, native.Reasons) {
 	if !consumed && !seen {
 		why |= native.PauseConsumer
 	}
-	if held {
+	if held && (consumed || !seen) { // or handlers are all there is, and have declined it
 		why |= native.PauseHeld
 	}
 	if l.conns.full() {

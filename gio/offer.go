@@ -9,11 +9,12 @@ const othersWait = 20 * time.Millisecond
 // offerPending has the pending clients offered to handlers that have not seen
 // them, by an emission of "incoming" for each. On the loop's thread.
 func (l *listener) offerPending() {
-	generation, exposed := l.signals.takers(), l.exposed.Load()
-	if !l.queue.unseen(generation, exposed) {
+	o := offering{generation: l.signals.takers(), others: l.exposed.Load(), runs: l.runs()}
+	if !l.queue.unseen(o) {
 		return
 	}
-	if l.queue.unseen(generation, exposed && l.native.OthersListen()) {
+	o.others = o.others && l.native.OthersListen()
+	if l.queue.unseen(o) {
 		_ = l.loop.Post(l.offerNow) // not inside of another emission
 		return
 	}
@@ -34,9 +35,9 @@ func (l *listener) offerNow() {
 	if l.life.nativeClosed {
 		return
 	}
-	others := l.exposed.Load() && l.native.OthersListen()
+	o := offering{generation: l.signals.takers(), others: l.exposed.Load() && l.native.OthersListen(), runs: l.runs()}
 	failed := false
-	for _, c := range l.queue.offered(l.signals.takers(), others) {
+	for _, c := range l.queue.offered(o) {
 		if l.life.nativeClosed { // by a handler of the one before
 			_ = c.sc.Close()
 		} else if !l.offerOne(c) {

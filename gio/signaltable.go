@@ -92,12 +92,12 @@ func (t *signalTable) takers() uint64 {
 	return t.gen
 }
 
-// runs tells whether "run" has a handler.
+// runs tells whether "run" has a handler that GObject asks.
 func (t *signalTable) runs() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, h := range t.handlers {
-		if _, ok := h.fn.(runFunc); ok {
+		if _, ok := h.fn.(runFunc); ok && h.c != 0 {
 			return true
 		}
 	}
