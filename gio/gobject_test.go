@@ -127,11 +127,13 @@ func (o *observers) require(t *testing.T, active bool) {
 	}
 	require.Equal(t, active, o.svc.IsActive(), "IsActive")
 	require.Equal(t, active, o.last, "ConnectNotifyActive")
+	var property, bound, notified bool
 	onLoop(t, o.loop, func() {
-		require.Equal(t, active, gobject.Active(o.object), "the property")
-		require.Equal(t, active, gobject.Active(o.bound), "the switch")
-		require.Equal(t, active, o.inC.Last(), "notify::active")
+		property, bound, notified = gobject.Active(o.object), gobject.Active(o.bound), o.inC.Last()
 	})
+	require.Equal(t, active, property, "the property")
+	require.Equal(t, active, bound, "the switch")
+	require.Equal(t, active, notified, "notify::active")
 }
 
 // requireNothing wants nothing to come for a moment: it is what is measured.
