@@ -17,7 +17,7 @@ func TestMaxConnsHoldsWhileModesChange(t *testing.T) {
 	const limit = 3
 	eachMode(t, func(t *testing.T) {
 		svc := gio.NewSocketService(&gio.ServiceConfig{MaxConns: limit})
-		defer svc.Close()
+		t.Cleanup(func() { require.NoError(t, svc.Close()) })
 		var open, most atomic.Int64
 		m := newModes(t, svc, func(c *gio.SocketConnection) {
 			n := open.Add(1)
@@ -27,15 +27,9 @@ func TestMaxConnsHoldsWhileModesChange(t *testing.T) {
 			open.Add(-1) // before it is closed, which lets the next one in
 		})
 		clients := m.begin(4 * limit)
-		over := time.After(hammerTime(t, 700*time.Millisecond))
-		for going := true; going; {
+		m.run(hammerTime(t, 700*time.Millisecond), func() {
 			require.LessOrEqual(t, svc.Live(), limit, "with those that are pending")
-			select {
-			case <-over:
-				going = false
-			case <-time.After(time.Millisecond):
-			}
-		}
+		})
 		served, lost := m.end(clients)
 		t.Logf("%d served", served)
 		require.Zero(t, lost)

@@ -32,13 +32,19 @@ type modes struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	actors sync.WaitGroup
-	shared atomic.Bool // Gotk4 was called, and Accept before
+	turn   sync.RWMutex // held for reading by each step of an actor
+	shared atomic.Bool  // Gotk4 was called, and Accept before
+	served atomic.Int64
 }
 
 // newModes prints its seed. GLIBSERVE_HAMMER_SEED repeats one, as far as the
 // scheduler does.
 func newModes(t *testing.T, svc *gio.SocketService, serve func(c *gio.SocketConnection)) *modes {
-	m := &modes{t: t, svc: svc, serve: serve, seed: rand.Uint64()}
+	m := &modes{t: t, svc: svc, seed: rand.Uint64()}
+	m.serve = func(c *gio.SocketConnection) {
+		serve(c)
+		m.served.Add(1)
+	}
 	if s := os.Getenv("GLIBSERVE_HAMMER_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)
 		require.NoError(t, err)
@@ -46,6 +52,10 @@ func newModes(t *testing.T, svc *gio.SocketService, serve func(c *gio.SocketConn
 	}
 	t.Logf("GLIBSERVE_HAMMER_SEED=%d", m.seed)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	t.Cleanup(func() { // also of a test that has failed
+		m.cancel()
+		m.actors.Wait()
+	})
 	m.listen()
 	return m
 }
@@ -71,9 +81,37 @@ func (m *modes) every(n uint64, f func(r *rand.Rand)) {
 	go func() {
 		defer m.actors.Done()
 		for m.ctx.Err() == nil {
+			m.turn.RLock()
 			f(r)
+			m.turn.RUnlock()
 		}
 	}()
+}
+
+// quiet has the actors rest while one consumer alone takes the clients: whatever
+// they have left, it gets some.
+func (m *modes) quiet(r *rand.Rand) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	name := []string{"ConnectIncoming", "Serve", "Conns", "Accept"}[r.IntN(4)]
+	end := consumers[name](m.t, m.svc, m.own)
+	defer end()
+	want := m.served.Load() + 20
+	for limit := time.Now().Add(patience); m.served.Load() < want; time.Sleep(100 * time.Microsecond) {
+		require.Falsef(m.t, time.Now().After(limit), "%s alone serves nobody; %d served before", name, want-20)
+	}
+}
+
+// run goes on for a while.
+func (m *modes) run(d time.Duration, each func()) {
+	r := m.random(0)
+	for end := time.Now().Add(d); time.Now().Before(end) && !m.t.Failed(); {
+		m.pause(r, 100*time.Millisecond)
+		m.quiet(r)
+		if each != nil {
+			each()
+		}
+	}
 }
 
 // pause is a while in which things are as they are, mostly short.
@@ -215,7 +253,7 @@ func (m *modes) begin(n int) (clients func() (served, lost int64)) {
 		if len(m.addresses()) < 30 {
 			m.listen()
 		}
-		m.pause(r, 200*time.Millisecond)
+		m.pause(r, 50*time.Millisecond)
 	})
 	return m.clients(n)
 }
@@ -224,8 +262,8 @@ func (m *modes) begin(n int) (clients func() (served, lost int64)) {
 // clients say.
 func (m *modes) end(clients func() (served, lost int64)) (served, lost int64) {
 	m.cancel()
-	m.actors.Wait()
-	m.svc.Start()
+	m.turn.Lock() // the last step of each actor is done
+	defer m.turn.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -244,8 +282,10 @@ func (m *modes) clients(n int) (wait func() (served, lost int64)) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Add(1)
+		m.actors.Add(1)
 		r := m.random(100 + uint64(i))
 		go func() {
+			defer m.actors.Done()
 			defer all.Done()
 			for m.ctx.Err() == nil && bad.Load() == 0 {
 				addrs := m.addresses()
@@ -284,7 +324,7 @@ func TestEveryClientIsAnsweredWhileModesChange(t *testing.T) {
 	for name, limit := range map[string]int{"any number": 0, "MaxConns": 5} {
 		t.Run(name, func(t *testing.T) {
 			svc := gio.NewSocketService(&gio.ServiceConfig{MaxConns: limit})
-			defer svc.Close()
+			t.Cleanup(func() { require.NoError(t, svc.Close()) })
 			var wrong atomic.Int64
 			m := newModes(t, svc, func(c *gio.SocketConnection) {
 				if !sourceIsRight(c) {
@@ -294,18 +334,11 @@ func TestEveryClientIsAnsweredWhileModesChange(t *testing.T) {
 			})
 			clients := m.begin(8)
 			d := hammerTime(t, time.Second)
-			over := time.After(d)
-			halfway := time.After(d / 2)
-			for going := true; going; {
-				select {
-				case <-over:
-					going = false
-				case <-halfway:
-					for !m.shared.Load() {
-						m.share()
-					}
-				}
+			m.run(d/2, nil)
+			for !m.shared.Load() {
+				m.share()
 			}
+			m.run(d/2, nil)
 			served, lost := m.end(clients)
 			t.Logf("%d served", served)
 			require.Zero(t, lost)
