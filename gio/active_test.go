@@ -113,7 +113,8 @@ func TestNobodyIsToldOfAPause(t *testing.T) {
 			})
 		},
 		"Serve": func(t *testing.T, svc *gio.SocketService) { serve(t, svc, echo) },
-		"Accept": func(_ *testing.T, svc *gio.SocketService) {
+		"Accept": func(t *testing.T, svc *gio.SocketService) {
+			defer func() { require.True(t, eventually(svc.Asked)) }() // others have the GObject
 			go func() {
 				for {
 					c, _, err := svc.Accept(context.Background())
