@@ -132,8 +132,8 @@ func (l *listener) updateNow() {
 			return
 		}
 	}
-	if want != modeDirect || !l.active.Load() {
-		l.endDirect()
+	if (want != modeDirect || !l.active.Load()) && l.endDirect() {
+		want, _ = l.wanted() // the last of its clients may have been one too many for GIO's
 	}
 	m.current = want
 	switch want {
