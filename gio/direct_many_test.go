@@ -77,3 +77,41 @@ func TestAddressesAddedInDirectModeAreServed(t *testing.T) {
 		}
 	})
 }
+
+// GIO hears of an address that is added during a pause when that ends.
+func TestAddressesAddedDuringAPauseAreServed(t *testing.T) {
+	byGIO(t)
+	svc, first := newService(t, &gio.ServiceConfig{MaxConns: 3})
+	add := func() net.Addr { return loopback(t, &svc.SocketListener, nil) }
+	addrs := []net.Addr{first, add(), add()} // while there is no consumer
+	svc.ConnectIncoming(takeIncoming)
+	serveAll := func() {
+		for _, addr := range addrs {
+			c := dial(t, addr)
+			say(t, c, "served")
+			require.NoError(t, c.Close())
+		}
+	}
+	serveAll()
+	for _, restart := range []bool{false, true} {
+		var full []net.Conn
+		for range 3 {
+			full = append(full, dial(t, first))
+			say(t, full[len(full)-1], "takes a place")
+		}
+		addrs = append(addrs, add())
+		waiting := dial(t, addrs[len(addrs)-1])
+		addrs = append(addrs, add())
+		if restart {
+			svc.Stop()
+			addrs = append(addrs, add())
+			svc.Start()
+		}
+		for _, c := range full {
+			require.NoError(t, c.Close())
+		}
+		say(t, waiting, "served")
+		require.NoError(t, waiting.Close())
+		serveAll()
+	}
+}
