@@ -40,7 +40,7 @@ func TestGotk4InDirectModeUnderLoad(t *testing.T) {
 	for name, h := range handlers {
 		t.Run(name, func(t *testing.T) {
 			logged := gobject.Logs()
-			for range 15 {
+			for range 12 {
 				s := newSourced(t, nil)
 				servingDirectly(t, s.svc, func(ctx context.Context, c *gio.SocketConnection) {
 					h(ctx, c)
@@ -48,7 +48,7 @@ func TestGotk4InDirectModeUnderLoad(t *testing.T) {
 				})
 				stop := make(chan struct{})
 				lost := hammer(t, s.addrs[0], 6, stop)
-				s.more(t, 30)
+				s.more(t, 300)
 				require.NotNil(t, s.svc.Gotk4())
 				require.False(t, s.svc.InDirect())
 				s.more(t, 30)
