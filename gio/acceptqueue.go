@@ -54,9 +54,9 @@ func (q *acceptQueue) state() (consumed, pending bool) {
 	return q.consumed(), len(q.pending) > 0
 }
 
-func (q *acceptQueue) consumed() bool {
-	return q.server != nil || q.conns > 0 || q.accepts > 0 || q.requested
-}
+func (q *acceptQueue) consumed() bool { return q.consuming() || q.requested }
+
+func (q *acceptQueue) consuming() bool { return q.server != nil || q.conns > 0 || q.accepts > 0 }
 
 // wants is how many clients somebody would take at once, as far as that matters
 // to an accept loop.
@@ -177,11 +177,12 @@ func (q *acceptQueue) first() *request {
 }
 
 // takes tells whether a client that no handler took is to be handed over. Without
-// any handler it is, also when the last consumer has just gone.
-func (q *acceptQueue) takes(handlers bool) bool {
+// any handler it is, also when the last consumer has just gone. With handlers of
+// "run" it is theirs unless somebody is there right now.
+func (q *acceptQueue) takes(handlers, runs bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return !q.closed && (q.consumed() || !handlers)
+	return !q.closed && (q.consuming() || !handlers || q.requested && !runs)
 }
 
 // recipient is where a client has gone.
@@ -208,14 +209,27 @@ func (q *acceptQueue) put(c pendingClient) recipient {
 	return recipient{}
 }
 
-// offered takes the pending clients that handlers of that generation have not
-// seen, or other code's handlers, and leaves the rest.
-func (q *acceptQueue) offered(generation uint64, others bool) (take []pendingClient) {
+// offering is who could take pending clients in place of who asks.
+type offering struct {
+	generation uint64 // of our own handlers
+	others     bool   // other code has some
+	runs       bool   // there are handlers of "run"
+}
+
+// unseenBy tells whether that could change anything for a client. Handlers of "run"
+// have not seen one that went to somebody who is not there any more.
+func (q *acceptQueue) unseenBy(o offering, c pendingClient) bool {
+	return c.seen < o.generation || o.others && !c.others || o.runs && !q.consuming()
+}
+
+// offered takes the pending clients that somebody of the offering has not seen,
+// and leaves the rest.
+func (q *acceptQueue) offered(o offering) (take []pendingClient) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	rest := q.pending[:0:0]
 	for _, c := range q.pending {
-		if c.seen < generation || (others && !c.others) {
+		if q.unseenBy(o, c) {
 			take = append(take, c)
 		} else {
 			rest = append(rest, c)
@@ -226,11 +240,11 @@ func (q *acceptQueue) offered(generation uint64, others bool) (take []pendingCli
 }
 
 // unseen tells whether offered has something to take.
-func (q *acceptQueue) unseen(generation uint64, others bool) bool {
+func (q *acceptQueue) unseen(o offering) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, c := range q.pending {
-		if c.seen < generation || (others && !c.others) {
+		if q.unseenBy(o, c) {
 			return true
 		}
 	}

@@ -137,11 +137,14 @@ func (d *directAccept) wake() {
 
 // endDirect ends direct mode, if it is that: when it returns, nobody accepts and
 // the duplicates of the listening sockets are closed. What was accepted has its
-// handler, or waits in the queue. On the loop's thread, or without a loop.
-func (l *listener) endDirect() {
-	if d := l.mode.direct.Swap(nil); d != nil {
+// handler, or waits in the queue. It tells whether it was that. On the loop's
+// thread, or without a loop.
+func (l *listener) endDirect() bool {
+	d := l.mode.direct.Swap(nil)
+	if d != nil {
 		d.stop()
 	}
+	return d != nil
 }
 
 func (d *directAccept) stop() {

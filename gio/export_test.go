@@ -74,6 +74,9 @@ func (s *SocketService) Serving() bool {
 	return sv != nil
 }
 
+// Asked tells whether a goroutine waits for a client.
+func (s *SocketService) Asked() bool { return s.l.queue.waits() }
+
 // OpenConns is how many connections are in the table of open ones.
 func (s *SocketService) OpenConns() int { return s.l.conns.count() }
 

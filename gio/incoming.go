@@ -10,6 +10,7 @@ import (
 type emission struct {
 	conn *SocketConnection // which Go handlers have seen and nobody has taken; or nil
 	of   unsafe.Pointer    // the GSocketConnection, which conn loses when it is closed
+	seen uint64            // the generation of the handlers that it asks
 }
 
 // Incoming is one step of an emission of "incoming", on the loop's thread: the
@@ -21,8 +22,11 @@ func (l *listener) Incoming(handler uint64, in *native.Incoming) native.Verdict 
 	if handler != 0 {
 		return l.incomingHandler(handler, in)
 	}
-	sc := l.emission.conn
+	sc, seen := l.emission.conn, l.emission.seen
 	l.emission = emission{}
+	if sc == nil {
+		seen = l.signals.takers()
+	}
 	var v native.Verdict
 	if l.cfg.Incoming != nil {
 		if sc == nil {
@@ -33,12 +37,13 @@ func (l *listener) Incoming(handler uint64, in *native.Incoming) native.Verdict 
 			return v
 		}
 	}
-	if l.queue.takes(l.signals.takers() > 0 || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded) {
+	if l.queue.takes(l.observed(), l.runs()) {
 		if sc == nil {
 			sc, v.KeepRef = newConn(l, in), true
 		}
 		v.Handled = true
-		v.Pause = l.hand(pendingClient{sc: sc, source: in.SourcePointer(), seen: l.signals.takers(), others: true})
+		others := l.exposed.Load() && l.queue.wants() == 0 && l.native.OthersListen()
+		v.Pause = l.hand(pendingClient{sc: sc, source: in.SourcePointer(), seen: seen, others: others})
 		return v
 	}
 	if sc != nil {
@@ -59,7 +64,7 @@ func (l *listener) incomingHandler(id uint64, in *native.Incoming) (v native.Ver
 	sc := l.emission.conn
 	if sc == nil {
 		sc, v.KeepRef = newConn(l, in), true
-		l.emission = emission{conn: sc, of: in.Pointer()}
+		l.emission = emission{conn: sc, of: in.Pointer(), seen: l.signals.takers()}
 	}
 	if l.offerOnLoop(h.fn.(incomingFunc), "ConnectIncoming handler", h.at, sc) {
 		l.emission = emission{}

@@ -57,11 +57,21 @@ var noDirect atomic.Bool
 
 func init() { noDirect.Store(debugFlag("nodirect") || debugFlag("norush")) }
 
+// observed tells whether somebody sees emissions, and may take the clients.
+func (l *listener) observed() bool {
+	return l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
+}
+
+// runs tells whether there are handlers of "run".
+func (l *listener) runs() bool {
+	return l.kind == native.KindThreaded && (l.cfg.Run != nil || l.signals.runs())
+}
+
 // wanted is the mode that the state asks for, whether the service is active or
 // not.
 func (l *listener) wanted() (mode, native.Reasons) {
 	consumed, pending := l.queue.state()
-	seen := l.signals.takes() || l.cfg.Incoming != nil || l.exposed.Load() || l.kind == native.KindThreaded && l.cfg.Run != nil
+	seen := l.observed()
 	if consumed && !seen && l.kind == native.KindService && sys.HasSocketCalls && !noDirect.Load() && !l.mode.refused {
 		return modeDirect, 0 // the accept loops know when to wait
 	}
@@ -69,7 +79,7 @@ func (l *listener) wanted() (mode, native.Reasons) {
 	if !consumed && !seen {
 		why |= native.PauseConsumer
 	}
-	if pending {
+	if pending && (consumed || !seen) { // or handlers are all there is, and have declined it
 		why |= native.PausePending
 	}
 	if l.conns.full() {
@@ -112,8 +122,8 @@ func (l *listener) updateNow() {
 		}
 		want, _ = l.wanted()
 	}
-	if want != modeDirect || !l.active.Load() {
-		l.endDirect()
+	if (want != modeDirect || !l.active.Load()) && l.endDirect() {
+		want, _ = l.wanted() // the last of its clients may have been one too many for GIO's
 	}
 	switch want {
 	case modeObserved:

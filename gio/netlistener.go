@@ -43,7 +43,12 @@ func (l *listener) acceptNext(ctx context.Context) (*SocketConnection, error) {
 	if _, err := l.queue.acquire(kindAccept, nil); err != nil {
 		return nil, l.queueError(err)
 	}
-	defer l.queue.release(kindAccept)
+	defer func() {
+		l.queue.release(kindAccept)
+		if l.kind == native.KindThreaded {
+			l.update() // who is pending may be for a handler of "run"
+		}
+	}()
 	return l.next(ctx)
 }
 

@@ -12,12 +12,13 @@ const (
 // offerPending has the pending clients offered to handlers that have not seen
 // them, by an emission of "incoming" for each. On the loop's thread.
 func (l *listener) offerPending() {
-	generation, exposed := l.signals.takers(), l.exposed.Load()
-	if !l.queue.unseen(generation, exposed) {
+	o := offering{generation: l.signals.takers(), others: l.exposed.Load(), runs: l.runs()}
+	if !l.queue.unseen(o) {
 		l.mode.offerWait = 0
 		return
 	}
-	if l.queue.unseen(generation, exposed && l.native.OthersListen()) {
+	o.others = o.others && l.native.OthersListen()
+	if l.queue.unseen(o) {
 		_ = l.loop.Post(l.offerNow) // not inside of another emission
 		return
 	}
@@ -41,9 +42,9 @@ func (l *listener) offerNow() {
 	if l.life.nativeClosed {
 		return
 	}
-	others := l.exposed.Load() && l.native.OthersListen()
+	o := offering{generation: l.signals.takers(), others: l.exposed.Load() && l.native.OthersListen(), runs: l.runs()}
 	failed := false
-	for _, c := range l.queue.offered(l.signals.takers(), others) {
+	for _, c := range l.queue.offered(o) {
 		if l.life.nativeClosed { // by a handler of the one before
 			_ = c.sc.Close()
 		} else if !l.offerOne(c) {
@@ -67,7 +68,7 @@ func (l *listener) offerOne(c pendingClient) bool {
 		return c.sc.c.closed()
 	}
 	l.finishEmission()
-	l.emission = emission{conn: c.sc, of: n.Pointer()}
+	l.emission = emission{conn: c.sc, of: n.Pointer(), seen: l.signals.takers()}
 	l.native.Emit(n, c.source)
 	l.finishEmission() // a handler in C may have taken it
 	return true

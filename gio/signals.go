@@ -64,7 +64,7 @@ func (l *listener) connect(signal string, fn any, at callSite) SignalHandle {
 		if l.life.nativeClosed {
 			return l.closedError()
 		}
-		l.signals.connected(h, l.native.Connect(signal, uint64(id)))
+		l.signals.connected(id, h, l.native.Connect(signal, uint64(id)))
 		if takesClients(fn) {
 			l.updateNow()
 		}

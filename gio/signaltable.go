@@ -18,7 +18,7 @@ type signalTable struct {
 	closed   bool
 	handlers map[SignalHandle]*handler
 	last     SignalHandle
-	taking   int    // handlers that may take a client
+	taking   int    // handlers that may take a client, and GObject asks
 	gen      uint64 // grows with each of those that is connected
 }
 
@@ -35,10 +35,6 @@ func (t *signalTable) add(fn any, at callSite) (SignalHandle, *handler) {
 	t.last++
 	h := &handler{fn: fn, at: at}
 	t.handlers[t.last] = h
-	if takesClients(fn) {
-		t.taking++
-		t.gen++
-	}
 	return t.last, h
 }
 
@@ -51,7 +47,7 @@ func (t *signalTable) remove(id SignalHandle) *handler {
 		return nil
 	}
 	delete(t.handlers, id)
-	if takesClients(h.fn) {
+	if takesClients(h.fn) && h.c != 0 {
 		t.taking--
 	}
 	return h
@@ -64,11 +60,16 @@ func (t *signalTable) handler(id uint64) *handler {
 	return t.handlers[SignalHandle(id)]
 }
 
-// connected notes, and connection tells, GObject's id of a handler.
-func (t *signalTable) connected(h *handler, c uint64) {
+// connected notes, and connection tells, GObject's id of a handler. Only from here
+// on it may take clients: an emission before this one does not ask it.
+func (t *signalTable) connected(id SignalHandle, h *handler, c uint64) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	h.c = c
-	t.mu.Unlock()
+	if takesClients(h.fn) && t.handlers[id] == h { // not removed meanwhile
+		t.taking++
+		t.gen++
+	}
 }
 
 func (t *signalTable) connection(h *handler) uint64 {
@@ -91,12 +92,12 @@ func (t *signalTable) takers() uint64 {
 	return t.gen
 }
 
-// runs tells whether "run" has a handler.
+// runs tells whether "run" has a handler that GObject asks.
 func (t *signalTable) runs() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, h := range t.handlers {
-		if _, ok := h.fn.(runFunc); ok {
+		if _, ok := h.fn.(runFunc); ok && h.c != 0 {
 			return true
 		}
 	}

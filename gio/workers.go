@@ -60,7 +60,7 @@ func (t *workerTable) remove(conn unsafe.Pointer) (r *running, waiting bool) {
 // closes it.
 func (l *listener) willRun(in *native.Incoming, v *native.Verdict) {
 	r := &running{}
-	if l.cfg.Run != nil || l.signals.runs() {
+	if l.runs() {
 		if v.KeepRef {
 			native.ObjectRef(in.Pointer()) // the one on offer was given up with the Go side
 		}

@@ -181,6 +181,15 @@ gsv_resume (gsv_state *st)
   st->out &= ~GSV_OUT_PAUSED;
   if (st->closed)
     return;
+  if (st->changed_later != NULL)
+    {
+      void (*changed) (GSocketListener *) = st->changed_later;
+
+      st->changed_later = NULL;
+      if (g_socket_service_is_active (st->service))
+        gsv_swap_for_cancel (st);
+      changed (st->listener); /* cancels the accept that is outstanding */
+    }
   gsv_swap (st);
   gsv_watch (st);
 }

@@ -109,6 +109,13 @@ gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
   if (st->socks->len > 0)
     gsv_fdwatch_attach (st);
   gsv_swap (st); /* the new ones, too, while the others are out */
+  if (st->paused && st->socks->len > st->add->count)
+    {
+      /* GIO would begin its accept anew with each, from all of them. */
+      st->changed_later = chain;
+      gsv_watch (st);
+      return;
+    }
   /* The parent cancels the accept that is outstanding. */
   if (g_socket_service_is_active (st->service)
       && (st->socks->len > st->add->count || st->idle_sock))

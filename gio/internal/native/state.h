@@ -76,6 +76,8 @@ struct gsv_state {
   GSource *pause_point; /* swaps out where no accept of GIO's is about to run */
   GSource *pause_idle;
   gboolean pause_waited;
+  /* Tells GIO of new sockets; put off until the end of a pause. */
+  void (*changed_later) (GSocketListener *);
 
   /* emit.c, batch.c */
   int emitting;             /* depth of our frames inside an emission */
