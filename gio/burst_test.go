@@ -32,13 +32,17 @@ func TestABurstWaitsInTheQueue(t *testing.T) {
 		t.Skipf("net.core.somaxconn is %d: the system's queue has no room for %d clients", most, clients)
 	}
 	for _, network := range []string{"tcp", "unix"} {
-		for name, make := range map[string]func() *gio.SocketListener{
-			"listener":       func() *gio.SocketListener { return gio.NewSocketListener(nil) },
-			"service":        func() *gio.SocketListener { return &gio.NewSocketService(nil).SocketListener },
-			"set to nothing": func() *gio.SocketListener { l := gio.NewSocketListener(&gio.ListenerConfig{Backlog: 3}); l.SetBacklog(0); return l },
+		for name, open := range map[string]func() *gio.SocketListener{
+			"listener": func() *gio.SocketListener { return gio.NewSocketListener(nil) },
+			"service":  func() *gio.SocketListener { return &gio.NewSocketService(nil).SocketListener },
+			"set to nothing": func() *gio.SocketListener {
+				l := gio.NewSocketListener(&gio.ListenerConfig{Backlog: 3})
+				l.SetBacklog(0)
+				return l
+			},
 		} {
 			t.Run(network+"/"+name, func(t *testing.T) {
-				l := make()
+				l := open()
 				defer l.Close()
 				address := "127.0.0.1:0"
 				if network == "unix" {
