@@ -49,16 +49,6 @@ func sigpipeOf(t *testing.T, line string) bool {
 	return mask&(1<<(syscall.SIGPIPE-1)) != 0
 }
 
-// Where it was ignored from the start it stays so: nohup and the like.
-func TestSIGPIPEStaysIgnored(t *testing.T) {
-	cmd := helper(t, "serves and execs")
-	cmd.Args = []string{"sh", "-c", `trap "" PIPE; exec "$0"`, cmd.Path}
-	cmd.Path = "/bin/sh"
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	require.True(t, sigpipeOf(t, string(out)), string(out))
-}
-
 func TestSIGPIPEIsNotIgnored(t *testing.T) {
 	status, err := os.ReadFile("/proc/self/status")
 	require.NoError(t, err)
