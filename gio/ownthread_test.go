@@ -5,9 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
@@ -111,4 +115,31 @@ func TestAGracefulCloseDoesNotHoldTheLoopOfItsService(t *testing.T) {
 	require.NoError(t, peer.(*net.TCPConn).CloseWrite())
 	_, err = peer.Read(make([]byte, 1))
 	require.Equal(t, io.EOF, err)
+}
+
+func init() {
+	// an application, whose context another thread has.
+	helpers["runs too late"] = func([]string) error {
+		got := make(chan bool)
+		go func() {
+			runtime.LockOSThread()
+			got <- glibloop.Default().MainContext().Acquire()
+			select {} // and keeps it
+		}()
+		if !<-got {
+			return errors.New("the context is taken already")
+		}
+		gotkgio.NewApplication("com.example.Late", gotkgio.ApplicationNonUnique).Run(nil)
+		return nil
+	}
+}
+
+// What GLib says then is in the README, where a search finds what to do.
+func TestTheReadmeKnowsWhatGLibSaysOfAContextThatIsTaken(t *testing.T) {
+	out, _ := helper(t, "runs too late").CombinedOutput()
+	const message = "g_application_run() cannot acquire the default main context because it is already acquired by another thread!"
+	require.Contains(t, string(out), message)
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(readme), message)
 }

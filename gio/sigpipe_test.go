@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +41,25 @@ func init() {
 	}
 }
 
+func init() {
+	helpers["is notified of a broken stdout"] = func([]string) error {
+		ch := make(chan os.Signal, 1)
+		signal.Notify(ch, syscall.SIGPIPE)
+		if err := warmUp(); err != nil {
+			return err
+		}
+		if _, err := fmt.Println("nobody reads this"); !errors.Is(err, syscall.EPIPE) {
+			return fmt.Errorf("write to a broken stdout: %w", err)
+		}
+		select {
+		case <-ch:
+			return nil
+		case <-time.After(patience):
+			return errors.New("no signal came")
+		}
+	}
+}
+
 // sigpipeOf is the bit of SIGPIPE in a line of /proc/PID/status.
 func sigpipeOf(t *testing.T, line string) bool {
 	t.Helper()
@@ -63,18 +83,30 @@ func TestSIGPIPEIsNotIgnoredAfterExec(t *testing.T) {
 	require.False(t, sigpipeOf(t, string(out)), string(out))
 }
 
-// A program in a pipe ends with its reader, as without this library.
-func TestAProgramEndsWithItsReader(t *testing.T) {
-	cmd := helper(t, "writes to a broken stdout")
+// brokenStdout runs a helper whose standard output nobody reads.
+func brokenStdout(t *testing.T, name string) (status syscall.WaitStatus, said string) {
+	t.Helper()
+	cmd := helper(t, name)
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	cmd.Stdout = w
+	var b strings.Builder
+	cmd.Stdout, cmd.Stderr = w, &b
 	require.NoError(t, cmd.Start())
 	require.NoError(t, w.Close())
 	require.NoError(t, r.Close())
 	_ = cmd.Wait()
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	require.True(t, status.Signaled() && status.Signal() == syscall.SIGPIPE, "%v", cmd.ProcessState)
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), b.String()
+}
+
+// A program in a pipe ends with its reader, as without this library.
+func TestAProgramEndsWithItsReader(t *testing.T) {
+	status, said := brokenStdout(t, "writes to a broken stdout")
+	require.True(t, status.Signaled() && status.Signal() == syscall.SIGPIPE, "%v %s", status, said)
+}
+
+func TestSIGPIPEOfABrokenStdoutIsNotified(t *testing.T) {
+	status, said := brokenStdout(t, "is notified of a broken stdout")
+	require.True(t, status.Exited() && status.ExitStatus() == 0, "%v %s", status, said)
 }
 
 // writesToABrokenPipe from a thread of GLib's, from one of Go's, and to connections.
