@@ -143,3 +143,40 @@ func TestTheReadmeKnowsWhatGLibSaysOfAContextThatIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(readme), message)
 }
+
+// The ends of all that has a loop, its own included, wait for nothing there.
+func TestClosesOnTheLoopsThreadReturn(t *testing.T) {
+	for name, open := range map[string]func() (loop *glibloop.Loop, end func() error){
+		"a service": func() (*glibloop.Loop, func() error) {
+			svc, _ := newService(t, nil)
+			serve(t, svc, echo)
+			return svc.Loop(), svc.Close
+		},
+		"its net.Listener": func() (*glibloop.Loop, func() error) {
+			svc, _ := newService(t, nil)
+			serve(t, svc, echo)
+			return svc.Loop(), svc.NetListener().Close
+		},
+		"a listener": func() (*glibloop.Loop, func() error) {
+			l, _ := listenOn(t, "tcp", "127.0.0.1:0")
+			return l.Loop(), l.Close
+		},
+		"a client": func() (*glibloop.Loop, func() error) {
+			client := gio.NewSocketClient(nil)
+			return client.Loop(), client.Close
+		},
+		"a stream": func() (*glibloop.Loop, func() error) {
+			loop := newLoop(t)
+			a, _ := socketPair(t)
+			wrapped.Add(1)
+			c, err := gio.NewStreamConn(loop, a.Detach().Gotk4())
+			require.NoError(t, err)
+			return loop, c.Close
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loop, end := open()
+			require.NoError(t, onLoop(t, loop, end))
+		})
+	}
+}
