@@ -1,11 +1,14 @@
 package gio
 
+import "github.com/glibserve/glibserve/gio/internal/sys"
+
 // SetBacklog sets the listen(2) backlog of the sockets that are there and of
 // those that will be added (g_socket_listener_set_backlog, which has no effect
-// on sockets that listen already).
+// on sockets that listen already). 0 is the most that the system grants, as in
+// ServiceConfig.
 func (l *SocketListener) SetBacklog(n int) {
 	if n <= 0 {
-		n = defaultBacklog
+		n = sys.MaxBacklog()
 	}
 	_ = l.l.call(func() error {
 		if !l.l.life.nativeClosed && l.l.native.Backlog() != n {

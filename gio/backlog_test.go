@@ -27,8 +27,9 @@ func backlogOf(t testing.TB, addr net.Addr) int {
 	return int(*(*uint32)(unsafe.Pointer(&info[sacked])))
 }
 
-func TestBacklogIs128UnlessConfigured(t *testing.T) {
-	for configured, want := range map[int]int{0: 128, -1: 128, 7: 7, 300: 300} {
+func TestBacklogIsTheSystemsUnlessConfigured(t *testing.T) {
+	most := systemBacklog(t)
+	for configured, want := range map[int]int{0: most, -1: most, 7: 7, 100: 100} {
 		l := gio.NewSocketListener(&gio.ListenerConfig{Backlog: configured})
 		defer l.Close()
 		require.Equal(t, want, backlogOf(t, loopback(t, l, nil)))
@@ -60,7 +61,8 @@ func TestSetBacklogAfterListening(t *testing.T) {
 	require.Equal(t, 44, backlogOf(t, two))
 	require.Equal(t, 44, backlogOf(t, loopback(t, l, nil)), "those to come as well")
 	l.SetBacklog(0)
-	require.Equal(t, 128, backlogOf(t, one), "the default again")
+	require.Equal(t, systemBacklog(t), backlogOf(t, one), "the default again")
+	require.Equal(t, systemBacklog(t), l.Backlog())
 	requireServed(t, l, one)
 }
 

@@ -193,8 +193,7 @@ func (sc *SocketConnection) Close() error {
 		return c.opError("close", net.ErrClosed)
 	}
 	c.tls.Load().Interrupt()
-	err := c.drainIfGraceful()
-	c.finish(true)
+	err := c.endGracefully()
 	c.wrappers.mu.Lock()
 	defer c.wrappers.mu.Unlock()
 	c.wrappers.cleanup.Stop()

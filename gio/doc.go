@@ -67,6 +67,13 @@
 // loop: don't call them while the loop waits for you. Methods of a connection
 // never need the loop.
 //
+// On the loop's own thread Serve, Accept, Conns, Shutdown and a client's Dial and
+// Connect methods return an error at once, and so do Read and Write of a StreamConn
+// where they would have to wait: they could only wait for themselves. Close does not
+// wait there. What waits for the peer holds the loop as anything else would (Read and
+// Write of a connection, Handshake, StartTLS, SendFile, ReceiveFile, a StreamConn whose
+// halves cannot be polled) and is for goroutines: GLIBSERVE_DEBUG=stall names it.
+//
 // # Loops
 //
 // ServiceConfig.Loop names the loop. A GTK program gives glibloop.Default(),
@@ -119,6 +126,16 @@
 // Connections return *net.OpError, as package net does. errors.Is finds
 // net.ErrClosed, os.ErrDeadlineExceeded, syscall.ECONNRESET and the like; what
 // GIO said is an *Error in the chain.
+//
+// # SIGPIPE
+//
+// GSocket has the signal ignored in the whole process from the first socket on, and
+// with it every program that the process becomes or starts by exec alone. Importing
+// this package puts a handler in its place that does nothing. It protects the threads
+// of GLib, which Go's own does not, and ends with exec: what syscall.Exec starts gets
+// the signal as usual. A write to a broken pipe is EPIPE, and one to standard output
+// or error ends the program, as in every Go program. os/signal reports SIGPIPE for
+// those two alone; signal.Ignore is obeyed.
 //
 // # Debugging
 //

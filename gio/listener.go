@@ -13,14 +13,10 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// defaultBacklog replaces GIO's own default of 10, which a burst of clients
-// overruns.
-const defaultBacklog = 128
-
 // ListenerConfig configures a SocketListener. Nil and the zero value are good.
 type ListenerConfig struct {
 	Loop    *glibloop.Loop // nil: a loop of the listener's own, closed with it
-	Backlog int            // listen(2) backlog; 0: 128 (GIO's own default is 10)
+	Backlog int            // listen(2) backlog; 0: the most the system grants, see ServiceConfig
 	Logger  *slog.Logger   // nil: slog.Default()
 }
 
@@ -98,7 +94,7 @@ func newListener(kind int, cfg ServiceConfig, maxThreads int, at callSite) *list
 	}
 	backlog := cfg.Backlog
 	if backlog <= 0 {
-		backlog = defaultBacklog
+		backlog = sys.MaxBacklog()
 	}
 	active := kind != native.KindListener && !cfg.Inactive
 	l.active.Store(active)

@@ -110,8 +110,9 @@ var gracefulTimeout = 10 * time.Second
 // (os.ErrDeadlineExceeded). The connection is closed in any case.
 //
 // GIO waits in g_io_stream_close, on the calling thread and without limit; here
-// only the goroutine that calls Close waits, so don't call it on a loop's
-// thread. Reads and writes in progress, and Close of the connection's service,
+// only the goroutine that calls Close waits. On the thread of the service's or
+// listener's loop it returns at once, and the end comes by itself; don't call it on
+// another loop's thread. Reads and writes in progress, and Close of the connection's service,
 // don't wait. On a Unix connection, and with TLS, which has an end of its
 // own, it is syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SetGracefulDisconnect(on bool) error {
@@ -136,6 +137,21 @@ func (sc *SocketConnection) GracefulDisconnect() (on bool) {
 		return nil
 	})
 	return on
+}
+
+// endGracefully is the end of Close, which must not hold the loop that its peer may
+// be waiting for.
+func (c *conn) endGracefully() error {
+	if c.graceful.Load() && c.owner != nil && c.owner.loop.OnLoop() {
+		go func() {
+			_ = c.drainIfGraceful()
+			c.finish(true)
+		}()
+		return nil
+	}
+	err := c.drainIfGraceful()
+	c.finish(true)
+	return err
 }
 
 // drainIfGraceful is for Close, between BeginClose and finish.

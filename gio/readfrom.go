@@ -4,37 +4,50 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"syscall"
 
 	"github.com/glibserve/glibserve/gio/internal/netfd"
 )
 
 // ReadFrom sends what r has until its end. A regular file goes by sendfile(2)
-// without passing through the program. What comes from another connection of
+// without passing through the program, also in a struct that embeds it and does
+// not have a Read of its own. What comes from another connection of
 // this package, or from the same, needs a buffer only while bytes move: none is
 // held while it waits. When it comes in bulk it goes by splice(2). Everything
 // else, and TLS, goes through Write. io.Copy to a connection calls this.
 func (sc *SocketConnection) ReadFrom(r io.Reader) (n int64, err error) {
 	defer runtime.KeepAlive(sc)
-	src, remain := r, int64(-1)
-	lr, limited := r.(*io.LimitedReader)
-	if limited {
-		src, remain = lr.R, max(lr.N, 0) // less than 0 is no more than 0
-	}
-	handled := false
-	switch src := src.(type) {
-	case *SocketConnection:
-		n, handled, err = sc.copyFrom(src, remain)
-	case *os.File:
-		n, handled, err = sc.sendFile(src, remain)
-	}
-	if limited {
-		lr.N -= n
-	}
+	n, handled, err := sc.readFrom(r, -1)
 	if handled || err != nil {
 		return n, err
 	}
+	if _, ok := r.(syscall.Conn); ok {
+		// WriteTo may be promoted from a file inside, past a Read of r's own.
+		r = struct{ io.Reader }{r}
+	}
 	// Hides this method, or io.Copy would call it again.
 	return io.Copy(struct{ io.Writer }{sc}, r)
+}
+
+// readFrom sends at most remain bytes, if that is not negative. It answers
+// handled=false, with nothing sent, for what goes through Write.
+func (sc *SocketConnection) readFrom(r io.Reader, remain int64) (n int64, handled bool, err error) {
+	switch src := r.(type) {
+	case *SocketConnection:
+		return sc.copyFrom(src, remain)
+	case *io.LimitedReader:
+		limit := max(src.N, 0) // less than 0 is no more than 0
+		if remain >= 0 {
+			limit = min(limit, remain)
+		}
+		n, handled, err = sc.readFrom(src.R, limit)
+		src.N -= n
+		return n, handled, err
+	}
+	if f := fileOf(r); f != nil {
+		return sc.sendFile(f, remain)
+	}
+	return 0, false, nil
 }
 
 // copyFrom answers handled=false when one of the connections speaks TLS.

@@ -15,7 +15,9 @@ type ServiceConfig struct {
 	// service's own, closed with it. GTK programs want glibloop.Default().
 	Loop *glibloop.Loop
 
-	// Backlog is that of listen(2); 0: 128 (GIO's own default is 10).
+	// Backlog is that of listen(2): how many clients may wait to be accepted. 0 is
+	// the most that the system grants (net.core.somaxconn, usually 4096), as with
+	// package net; GIO's own default is 10.
 	Backlog int
 
 	// Inactive constructs the service with active=FALSE: it accepts after Start.

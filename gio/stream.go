@@ -22,7 +22,8 @@ import (
 // (g_pollable_input_stream_can_poll, g_pollable_output_stream_can_poll) is read
 // and written without blocking, on the caller's goroutine; when it would block,
 // a source of the stream's own waits on the loop, so the loop has to run. The
-// loop's own thread may therefore not Read or Write.
+// loop's own thread may therefore not wait in Read or Write: there they are an
+// error where they would have to.
 //
 // A half that cannot be polled, and an output that buffers
 // (GFilterOutputStream: converters, GBufferedOutputStream), blocks a thread for

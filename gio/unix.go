@@ -14,7 +14,9 @@ import (
 )
 
 // Credentials identify the process at the other end of a Unix socket, as the
-// kernel recorded or checked them: the fields PID, UID and GID, each an int.
+// kernel recorded or checked them: the fields PID, UID and GID, each an int. PID is
+// 0 for a process outside of this one's PID namespace, whose UID and GID are right
+// all the same.
 type Credentials = native.Credentials
 
 // ErrNoFile is what ReceiveFile returns when the peer's next byte came without
@@ -131,7 +133,9 @@ func (sc *SocketConnection) SendCredentials() error {
 // ReceiveCredentials takes the byte that the peer of a Unix socket sent by
 // SendCredentials or g_unix_connection_send_credentials, and returns who sent
 // it (g_unix_connection_receive_credentials). For a byte without credentials it
-// is PeerCredentials: who connected.
+// is PeerCredentials: who connected. (Before Linux 6.5 that is also the answer for
+// who sends from another PID namespace with a user and a group that both have no ID
+// here, or are those of nobody.)
 //
 // It is for any goroutine, waits its turn among Reads and blocks like one, as
 // long as the read deadline allows. io.EOF means that the peer has closed. On a
@@ -151,8 +155,7 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 		return nil, c.opError(op, err)
 	case r.FDs > 0:
 		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.FDs))
-	case !r.HasCredentials || r.Credentials.PID == 0:
-		// No process has the id 0: the byte was sent without.
+	case !r.HasCredentials:
 		return sc.peerCredentials(op)
 	}
 	return &r.Credentials, nil

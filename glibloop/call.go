@@ -109,8 +109,9 @@ func (c *call) over() bool {
 // waits it looks every 50 ms whether that became so. It waits 20 ms before the
 // first look when the loop is Default and the caller is not on the process's
 // main thread, because g_application_run gives up when it finds the context
-// taken: before the application runs, use Call from the goroutine that will
-// run it. The loop of [New] is never taken over.
+// taken ("g_application_run() cannot acquire the default main context because it is
+// already acquired by another thread!"): before the application runs, use Call from
+// the goroutine that will run it. The loop of [New] is never taken over.
 //
 // If fn panics, Call returns a [*PanicError]. If it leaves by
 // [runtime.Goexit], the program crashes. On a closed loop Call returns

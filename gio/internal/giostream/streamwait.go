@@ -2,6 +2,7 @@ package giostream
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/glibloop"
 )
+
+var errOnLoop = errors.New("on the loop's own thread it would wait for itself: call it on another goroutine")
 
 // half is one direction of a stream.
 type half struct {
@@ -101,9 +104,13 @@ func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
 		var watch native.Watch
 		err := s.use(func() (err error) {
 			n, err = op(b, native.Cancellable{})
-			if h.blocked = err == native.ErrWouldBlock; h.blocked {
-				watch = s.native.Watch(h.out, s.loop, h.id)
+			if h.blocked = err == native.ErrWouldBlock; !h.blocked {
+				return err
 			}
+			if s.loop.OnLoop() { // the watch would be dispatched by its own waiter
+				return errOnLoop
+			}
+			watch = s.native.Watch(h.out, s.loop, h.id)
 			return err
 		})
 		if err != native.ErrWouldBlock {

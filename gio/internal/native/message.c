@@ -47,6 +47,10 @@ gsv_send_message (GSocket *socket, GSocketControlMessage *message)
   return errno != 0 ? -errno : -EBADF;
 }
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04
+#endif
+
 static gssize
 receive (int fd, struct msghdr *msg, int flags)
 {
@@ -82,7 +86,8 @@ gsv_receive_message (GSocket *socket, int want, gsv_received *out)
   union {
     struct cmsghdr align;
     char bytes[CMSG_SPACE (253 * sizeof (int)) /* SCM_MAX_FD */
-               + CMSG_SPACE (sizeof (struct ucred)) + 512];
+               + CMSG_SPACE (sizeof (struct ucred)) + CMSG_SPACE (sizeof (int))
+               + 512];
   } control;
   char bytes[2];
   struct iovec iov = { bytes, 2 };
@@ -137,6 +142,14 @@ gsv_receive_message (GSocket *socket, int want, gsv_received *out)
           out->pid = u.pid;
           out->uid = u.uid;
           out->gid = u.gid;
+        }
+      else if (c->cmsg_type == SCM_PIDFD)
+        {
+          int pidfd; /* below 0 of a process that has ended */
+          memcpy (&pidfd, CMSG_DATA (c), sizeof pidfd);
+          out->has_sender = TRUE;
+          if (pidfd >= 0)
+            close (pidfd);
         }
     }
   out->lost = (msg.msg_flags & MSG_CTRUNC) != 0;

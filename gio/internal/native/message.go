@@ -41,6 +41,7 @@ type Received struct {
 	FDs            int  // descriptors that came; all but a single one are closed
 	FD             int  // the single one, the caller's to close; or -1
 	HasCredentials bool
+	HasSender      bool // the kernel knows who sent it, perhaps without an ID here
 	Credentials    Credentials
 }
 
@@ -59,7 +60,7 @@ func (n Connection) ReceiveMessage(want int) (r Received, count int, errno sysca
 	}
 	r = Received{Byte: byte(out.byte), Plain: out.plain != 0, Lost: out.lost != 0, FDs: int(out.nfds), FD: int(out.fd)}
 	if out.has_credentials != 0 {
-		r.HasCredentials = true
+		r.HasCredentials, r.HasSender = true, out.has_sender != 0
 		r.Credentials = Credentials{PID: int(out.pid), UID: int(out.uid), GID: int(out.gid)}
 	}
 	return r, int(c), 0

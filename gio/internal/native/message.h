@@ -12,6 +12,7 @@ typedef struct {
   int fd;    /* the single one, or -1; the caller's to close */
   int lost;  /* the kernel had to drop some of what came */
   int has_credentials;
+  int has_sender; /* the kernel knows the sender's process, perhaps not by pid */
   int pid;
   unsigned uid, gid;
 } gsv_received;

@@ -20,6 +20,9 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
+// Before main, and before any GSocket that Go makes.
+func init() { C.gsv_handle_sigpipe() }
+
 func cbool(b bool) C.int {
 	if b {
 		return 1

@@ -26,4 +26,7 @@ gpointer gsv_ref (gpointer object); /* any thread */
 GObject *gsv_source_new (uint64_t id);
 uint64_t gsv_source_id (GObject *source); /* 0 for any other object */
 
+/* Once, before there is a GSocket. */
+void gsv_handle_sigpipe (void);
+
 #endif

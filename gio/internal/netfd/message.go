@@ -5,7 +5,10 @@ import (
 	"net"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // What a Unix socket carries beside its bytes, in the form of GIO: a zero byte with
@@ -67,15 +70,35 @@ func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
 		return r, err
 	}
 	// The kernel attaches them only to those who ask.
-	was, errno := n.Option(syscall.SOL_SOCKET, syscall.SO_PASSCRED)
-	if errno == 0 && was == 0 {
-		errno = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1)
-		defer func() { _ = n.SetOption(syscall.SOL_SOCKET, syscall.SO_PASSCRED, 0) }()
-	}
+	restore, errno := pass(n, unix.SO_PASSCRED)
 	if errno != 0 {
 		return r, ErrnoError("SO_PASSCRED", errno)
 	}
-	return fd.receive(native.WantCredentials)
+	defer restore()
+	restore, _ = pass(n, unix.SO_PASSPIDFD) // Linux 6.5 has it, and without it works mostly
+	defer restore()
+	r, err = fd.receive(native.WantCredentials)
+	r.HasCredentials = r.HasCredentials && !fromNobody(r)
+	return r, err
+}
+
+// pass sets an option of a socket until restore is called.
+func pass(n native.Connection, option int) (restore func(), errno syscall.Errno) {
+	was, errno := n.Option(unix.SOL_SOCKET, option)
+	if errno == 0 && was == 0 {
+		if errno = n.SetOption(unix.SOL_SOCKET, option, 1); errno == 0 {
+			return func() { _ = n.SetOption(unix.SOL_SOCKET, option, 0) }, 0
+		}
+	}
+	return func() {}, errno
+}
+
+// fromNobody tells whether a byte was sent before anybody asked for credentials: the
+// kernel answers with no process and the IDs that stand for what cannot be named.
+// Process 0 alone says nothing: that is who sent from outside of our PID namespace.
+func fromNobody(r native.Received) bool {
+	c := r.Credentials
+	return c.PID == 0 && !r.HasSender && c.UID == sys.OverflowUID() && c.GID == sys.OverflowGID()
 }
 
 // receive waits for one byte and what comes with it. The caller holds Reading's

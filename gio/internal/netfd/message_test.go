@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 func unixPair(t testing.TB) (a, b *FD) { return kinds["socketpair"](t) }
@@ -104,4 +105,42 @@ func TestMessagesWaitLikeBytes(t *testing.T) {
 	waiting(t, "netfd.(*FD).SendMessage", 1)
 	b.Close()
 	require.Equal(t, net.ErrClosed, receive(t, ended))
+}
+
+// Only what the kernel says of a byte without a sender is none: any of it alone can
+// be somebody.
+func TestWhatIsSentWithoutCredentials(t *testing.T) {
+	nobody := native.Credentials{UID: sys.OverflowUID(), GID: sys.OverflowGID()}
+	require.True(t, fromNobody(native.Received{Credentials: nobody}))
+	for _, c := range []native.Credentials{
+		{}, // root, outside
+		{UID: 65533, GID: 65533},
+		{UID: 0, GID: nobody.GID},
+		{UID: nobody.UID, GID: 0},
+		{PID: 7, UID: nobody.UID, GID: nobody.GID},
+	} {
+		require.False(t, fromNobody(native.Received{Credentials: c}), "%+v", c)
+	}
+	require.False(t, fromNobody(native.Received{Credentials: nobody, HasSender: true}), "nobody, outside")
+}
+
+// Whoever asks for credentials leaves nothing open and the options as they were.
+func TestReceiveCredentialsLeavesNothingBehind(t *testing.T) {
+	a, b := unixPair(t)
+	before := descriptors(t)
+	m := native.NewCredentialsMessage()
+	defer m.Unref()
+	for range 3 {
+		require.NoError(t, a.SendMessage(m))
+		r, err := b.ReceiveCredentials()
+		require.NoError(t, err)
+		require.True(t, r.HasCredentials)
+		require.Equal(t, os.Getpid(), r.Credentials.PID)
+	}
+	require.Equal(t, before, descriptors(t))
+	for _, option := range []int{unix.SO_PASSCRED, unix.SO_PASSPIDFD} {
+		if v, err := unix.GetsockoptInt(b.Sysfd(), unix.SOL_SOCKET, option); err == nil {
+			require.Zero(t, v)
+		}
+	}
 }

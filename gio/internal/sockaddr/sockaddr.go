@@ -211,10 +211,12 @@ func Clone(a net.Addr) net.Addr {
 	return a
 }
 
-// Fixed tells whether every connection accepted at a has it for its own.
+// Fixed tells whether every connection accepted at a has it for its own. For IP that
+// is not so even where a is one address: clients of others may be steered to it
+// (TPROXY, sk_lookup), and whoever shares the socket can bind it anew.
 func Fixed(a net.Addr) bool {
-	t, ok := a.(*net.TCPAddr)
-	return a != nil && (!ok || !t.IP.IsUnspecified())
+	_, unix := a.(*net.UnixAddr)
+	return unix
 }
 
 // Network is the network of an address as net.OpError names it.

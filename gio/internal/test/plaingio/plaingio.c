@@ -4,6 +4,7 @@
  * failed. */
 #include "plaingio.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -258,4 +259,26 @@ plain_set_backlog_notifies (void)
   g_socket_listener_set_backlog (l, 20);
   g_object_unref (l);
   return n;
+}
+
+static gpointer
+write_to_broken_pipe (gpointer data)
+{
+  int ends[2];
+  gssize n;
+
+  if (pipe (ends) != 0)
+    return GINT_TO_POINTER (-1);
+  close (ends[0]);
+  n = write (ends[1], "x", 1);
+  n = n < 0 ? errno : 0;
+  close (ends[1]);
+  return GSIZE_TO_POINTER (n);
+}
+
+int
+plain_write_to_broken_pipe (void)
+{
+  return GPOINTER_TO_INT (
+      g_thread_join (g_thread_new ("broken pipe", write_to_broken_pipe, NULL)));
 }

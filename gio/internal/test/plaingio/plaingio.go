@@ -12,6 +12,7 @@ import "C"
 import (
 	"errors"
 	"runtime"
+	"syscall"
 )
 
 var errScene = errors.New("plaingio: the scene could not be set")
@@ -71,4 +72,14 @@ func StopHoldsAtMaxThreads() (bool, error) {
 // "notify::listen-backlog".
 func SetBacklogNotifies() (bool, error) {
 	return yes(func() C.int { return C.plain_set_backlog_notifies() })
+}
+
+// WriteToBrokenPipe tells how a write to a pipe that nobody reads ends on a thread
+// that GLib has made, if the process outlives it.
+func WriteToBrokenPipe() syscall.Errno {
+	n, err := on(func() C.int { return C.plain_write_to_broken_pipe() })
+	if err != nil {
+		return syscall.EINVAL
+	}
+	return syscall.Errno(n)
 }
