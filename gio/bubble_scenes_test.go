@@ -3,6 +3,7 @@
 package gio_test
 
 import (
+	"context"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -35,6 +36,30 @@ var bubbleScenes = map[string]func(t *testing.T, svc *gio.SocketService){
 		visitInBubble(t, addr)
 		end()
 	},
+	"Shutdown": func(t *testing.T, svc *gio.SocketService) {
+		addr := loopback(t, &svc.SocketListener, nil)
+		errc := make(chan error, 1)
+		go func() { errc <- svc.Serve(context.Background(), gio.HandlerFunc(echo)) }()
+		c := dial(t, addr)
+		say(t, c, "in a bubble")
+		down := make(chan error, 1)
+		go func() { down <- svc.Shutdown(context.Background()) }()
+		require.ErrorIs(t, <-errc, gio.ErrServiceClosed)
+		require.NoError(t, c.Close()) // which ends the handler that Shutdown waits for
+		require.NoError(t, <-down)
+	},
+	"Accept": func(t *testing.T, svc *gio.SocketService) {
+		addr := loopback(t, &svc.SocketListener, nil)
+		end := consumers["Accept"](t, svc, ownEcho)
+		visitInBubble(t, addr)
+		end()
+	},
+	"Conns": func(t *testing.T, svc *gio.SocketService) {
+		addr := loopback(t, &svc.SocketListener, nil)
+		end := consumers["Conns"](t, svc, ownEcho)
+		visitInBubble(t, addr)
+		end()
+	},
 	"ConnectIncoming": func(t *testing.T, svc *gio.SocketService) {
 		addr := loopback(t, &svc.SocketListener, nil)
 		end := consumers["ConnectIncoming"](t, svc, ownEcho)
@@ -51,44 +76,64 @@ func visitInBubble(t *testing.T, addr net.Addr) {
 	}
 }
 
-// inBubble runs f, which makes bubbles, and then serves clients outside of them,
-// with what pools have kept.
-func inBubble(t *testing.T, f func(t *testing.T)) {
-	if child, _ := inChild(t); !child {
-		return
+func eachBubble(t *testing.T, f func(t *testing.T, scene func(t *testing.T, svc *gio.SocketService))) {
+	for _, mode := range []string{"", "nodirect"} {
+		for name, scene := range bubbleScenes {
+			t.Run(name+mode, func(t *testing.T) {
+				if child, _ := inChild(t, "GLIBSERVE_DEBUG="+mode); !child {
+					return
+				}
+				f(t, scene)
+				// With what the pools have kept.
+				svc, addr := newService(t, nil)
+				serve(t, svc, echo)
+				rounds(t, addr, 50, 4)
+			})
+		}
 	}
-	f(t)
-	svc, addr := newService(t, nil)
-	serve(t, svc, echo)
-	rounds(t, addr, 50, 4)
 }
 
-// Close in the bubble that the service was made in, or in another than that.
-func TestServiceIsClosedInABubble(t *testing.T) {
-	for _, name := range []string{"nothing", "Listen"} {
-		t.Run("made there, "+name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					svc := gio.NewSocketService(nil)
-					bubbleScenes[name](t, svc)
-					require.NoError(t, svc.Close())
-					<-svc.Done()
-					require.NoError(t, svc.Close())
-				})
-			})
+func TestServiceMadeInABubble(t *testing.T) {
+	eachBubble(t, func(t *testing.T, scene func(*testing.T, *gio.SocketService)) {
+		synctest.Test(t, func(t *testing.T) {
+			svc := gio.NewSocketService(nil)
+			scene(t, svc)
+			require.NoError(t, svc.Close())
+			<-svc.Done()
+			require.NoError(t, svc.Close())
 		})
-	}
-	for name, scene := range bubbleScenes {
-		t.Run("from outside, "+name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				svc := gio.NewSocketService(nil)
-				synctest.Test(t, func(t *testing.T) {
-					scene(t, svc)
-					require.NoError(t, svc.Close())
-					<-svc.Done()
-				})
-				<-svc.Done()
-			})
+	})
+}
+
+func TestServiceMadeInABubbleOnALoopFromOutside(t *testing.T) {
+	eachBubble(t, func(t *testing.T, scene func(*testing.T, *gio.SocketService)) {
+		loop := newLoop(t)
+		synctest.Test(t, func(t *testing.T) {
+			svc := gio.NewSocketService(&gio.ServiceConfig{Loop: loop})
+			scene(t, svc)
+			require.NoError(t, svc.Close())
+			<-svc.Done()
 		})
-	}
+	})
+}
+
+func TestServiceFromOutsideIsClosedInABubble(t *testing.T) {
+	eachBubble(t, func(t *testing.T, scene func(*testing.T, *gio.SocketService)) {
+		svc := gio.NewSocketService(nil)
+		synctest.Test(t, func(t *testing.T) {
+			scene(t, svc)
+			require.NoError(t, svc.Close())
+			<-svc.Done()
+		})
+		<-svc.Done()
+	})
+}
+
+func TestServiceFromOutsideIsUsedInABubble(t *testing.T) {
+	eachBubble(t, func(t *testing.T, scene func(*testing.T, *gio.SocketService)) {
+		svc := gio.NewSocketService(nil)
+		synctest.Test(t, func(t *testing.T) { scene(t, svc) })
+		require.NoError(t, svc.Close())
+		<-svc.Done()
+	})
 }

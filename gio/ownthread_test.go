@@ -18,8 +18,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// onLoop runs f on the loop's thread and wants it back.
-func onLoop(t *testing.T, loop *glibloop.Loop, f func() error) error {
+// errorOnLoop runs f on the loop's thread and wants it back.
+func errorOnLoop(t *testing.T, loop *glibloop.Loop, f func() error) error {
 	t.Helper()
 	errc := make(chan error, 1)
 	require.NoError(t, loop.Post(func() { errc <- f() }))
@@ -60,7 +60,7 @@ func TestNothingWaitsForItselfOnTheLoopsThread(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.ErrorContains(t, onLoop(t, loop, f), "own thread")
+			require.ErrorContains(t, errorOnLoop(t, loop, f), "own thread")
 		})
 	}
 	serve(t, svc, echo) // and harmed nothing
@@ -76,12 +76,12 @@ func TestAStreamDoesNotWaitOnTheLoopsThread(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	read := func() error { _, err := c.Read(make([]byte, 1)); return err }
-	require.ErrorContains(t, onLoop(t, loop, read), "own thread")
+	require.ErrorContains(t, errorOnLoop(t, loop, read), "own thread")
 	_, err = b.Write([]byte("x"))
 	require.NoError(t, err)
-	require.NoError(t, onLoop(t, loop, read), "there is something")
+	require.NoError(t, errorOnLoop(t, loop, read), "there is something")
 	require.NoError(t, c.SetReadDeadline(past))
-	require.ErrorContains(t, onLoop(t, loop, read), "timeout")
+	require.ErrorContains(t, errorOnLoop(t, loop, read), "timeout")
 	require.NoError(t, c.SetReadDeadline(time.Time{}))
 	write := func() error {
 		for {
@@ -90,7 +90,7 @@ func TestAStreamDoesNotWaitOnTheLoopsThread(t *testing.T) {
 			}
 		}
 	}
-	require.ErrorContains(t, onLoop(t, loop, write), "own thread")
+	require.ErrorContains(t, errorOnLoop(t, loop, write), "own thread")
 	go func() { _, _ = io.Copy(io.Discard, b) }()
 	_, err = c.Write([]byte("x"))
 	require.NoError(t, err, "elsewhere it waits")
@@ -176,7 +176,7 @@ func TestClosesOnTheLoopsThreadReturn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			loop, end := open()
-			require.NoError(t, onLoop(t, loop, end))
+			require.NoError(t, errorOnLoop(t, loop, end))
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
-	"github.com/glibserve/glibserve/gio/internal/plaingio"
+	"github.com/glibserve/glibserve/gio/internal/test/plaingio"
 )
 
 // GSocket has SIGPIPE ignored in the whole process. This library has a handler in
