@@ -40,11 +40,10 @@ func OfAnyFamily(a net.Addr) net.Addr {
 	if !ok || t == nil || (len(t.IP) != 0 && !t.IP.Equal(net.IPv6unspecified)) {
 		return a
 	}
-	ip := net.IPv6unspecified
 	if !haveIPv6() {
-		ip = net.IPv4zero
+		return &net.TCPAddr{IP: net.IPv4zero, Port: t.Port}
 	}
-	return &net.TCPAddr{IP: ip, Port: t.Port, Zone: t.Zone}
+	return &net.TCPAddr{IP: net.IPv6unspecified, Port: t.Port, Zone: t.Zone}
 }
 
 func haveIPv6() bool {
