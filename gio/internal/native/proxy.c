@@ -9,7 +9,9 @@ static GSocketAddress *
 with_brackets (GSocketAddress *address)
 {
   GProxyAddress *p;
+  GInetSocketAddress *inet;
   GSocketAddress *with;
+  guint32 flowinfo = 0, scope_id = 0;
   const char *protocol, *host;
   char *name;
 
@@ -23,14 +25,17 @@ with_brackets (GSocketAddress *address)
        && g_ascii_strcasecmp (protocol, "https") != 0)
       || strchr (host, ':') == NULL || host[0] == '[')
     return address;
+  inet = G_INET_SOCKET_ADDRESS (address);
+  if (g_socket_address_get_family (address) == G_SOCKET_FAMILY_IPV6)
+    {
+      flowinfo = g_inet_socket_address_get_flowinfo (inet);
+      scope_id = g_inet_socket_address_get_scope_id (inet);
+    }
   name = g_strdup_printf ("[%s]", host);
   with = g_object_new (
-      G_TYPE_PROXY_ADDRESS, "address",
-      g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (p)), "port",
-      g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (p)), "flowinfo",
-      g_inet_socket_address_get_flowinfo (G_INET_SOCKET_ADDRESS (p)),
-      "scope-id", g_inet_socket_address_get_scope_id (G_INET_SOCKET_ADDRESS (p)),
-      "protocol", protocol, "destination-protocol",
+      G_TYPE_PROXY_ADDRESS, "address", g_inet_socket_address_get_address (inet),
+      "port", g_inet_socket_address_get_port (inet), "flowinfo", flowinfo,
+      "scope-id", scope_id, "protocol", protocol, "destination-protocol",
       g_proxy_address_get_destination_protocol (p), "destination-hostname", name,
       "destination-port", g_proxy_address_get_destination_port (p), "username",
       g_proxy_address_get_username (p), "password",
@@ -113,6 +118,7 @@ glibserve_proxies_class_init (GlibserveProxiesClass *klass)
 typedef struct {
   GObject parent;
   GSocketConnectable *inner; /* one reference */
+  GProxyResolver *resolver;  /* one reference */
 } GlibserveTarget;
 typedef GObjectClass GlibserveTargetClass;
 static GType glibserve_target_get_type (void);
@@ -134,6 +140,10 @@ target_proxy_enumerate (GSocketConnectable *target)
 
   e->inner = g_socket_connectable_proxy_enumerate (
       ((GlibserveTarget *) target)->inner);
+  /* GSocketClient does so, but not through the enumerator around it. */
+  if (G_IS_PROXY_ADDRESS_ENUMERATOR (e->inner))
+    g_object_set (e->inner, "proxy-resolver",
+                  ((GlibserveTarget *) target)->resolver, NULL);
   return &e->parent;
 }
 
@@ -160,6 +170,7 @@ static void
 target_finalize (GObject *object)
 {
   g_object_unref (((GlibserveTarget *) object)->inner);
+  g_object_unref (((GlibserveTarget *) object)->resolver);
   G_OBJECT_CLASS (glibserve_target_parent_class)->finalize (object);
 }
 
@@ -189,5 +200,6 @@ gsv_for_proxies (GSocketClient *client, GSocketConnectable *connectable)
     return connectable;
   target = g_object_new (glibserve_target_get_type (), NULL);
   target->inner = connectable;
+  target->resolver = g_object_ref (g_socket_client_get_proxy_resolver (client));
   return G_SOCKET_CONNECTABLE (target);
 }
