@@ -128,32 +128,38 @@ func isAnyIPv6(host string) bool {
 	return err == nil && ip == netip.IPv6Unspecified()
 }
 
-// withoutSecrets returns what may be shown of a URI, and its host and port. A password
-// or a token may stand anywhere else, and in what cannot be read even there.
+// withoutSecrets returns what may be shown of a URI, and its host and port; no host when
+// it cannot be read. A password or a token may stand anywhere else, also in what a
+// parser's message would show.
 func withoutSecrets(uri string) (text, host, port string) {
-	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	end := strings.IndexAny(rest+"/", "/?#")
+	u, err := url.Parse(scheme + "://" + rest[strings.LastIndexByte(rest[:end], '@')+1:end])
+	if !ok || err != nil || u.Host == "" {
 		return "a URI", "", ""
 	}
-	if rest := uri[strings.Index(uri, "//")+2:]; strings.LastIndexByte(rest, '@') > strings.IndexAny(rest+"/", "/?#") {
+	if strings.IndexByte(rest[end:], '@') >= 0 {
 		// Perhaps a password with a slash, of which the first half now is the port.
 		return u.Scheme + "://...", u.Hostname(), u.Port()
 	}
 	return u.Scheme + "://" + u.Host, u.Hostname(), u.Port()
 }
 
+// errURI is for what has no host that a certificate could be checked against.
+var errURI = errors.New("the URI cannot be read")
+
 // uriError says what is wrong with a URI without showing it, as GLib's messages do.
 func uriError(err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
-		return errors.New("a zero byte or invalid UTF-8 in the URI")
+		return errURI // a zero byte, or invalid UTF-8
 	}
 	part := "URI"
 	if parts := []string{"URI", "scheme", "user", "password", "parameters", "host", "port", "path", "query", "fragment"}; e.Domain == "g-uri-quark" && e.Code < len(parts) {
 		part = parts[e.Code]
 	}
 	shown := *e
-	shown.Message = "the " + part + " cannot be read"
+	shown.Message = "the " + part + " cannot be read" // the URI, its port and so on
 	return &shown
 }
 
@@ -176,10 +182,10 @@ func (c *client) check(t *dialTarget) error {
 		}
 	}
 	if t.kind != native.DialNative {
+		if t.kind == native.DialURI && (t.host == "" || plainText(t.a) != nil) {
+			return errURI
+		}
 		if err := plainText(t.a); err != nil {
-			if t.kind == native.DialURI {
-				return uriError(err)
-			}
 			return err
 		}
 		return plainText(t.b)
@@ -211,8 +217,8 @@ func (c *client) opError(t *dialTarget, err error) error {
 		return op
 	}
 	if t.kind == native.DialURI && strings.Contains(e.Message, t.a) {
-		e = uriError(e).(*Error)
-		op.Err = e
+		op.Err = uriError(e)
+		return op
 	}
 	switch {
 	case e.Domain == "g-resolver-error-quark":
