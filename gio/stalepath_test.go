@@ -2,6 +2,7 @@ package gio_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,47 @@ func init() {
 		}
 		return in.Err()
 	}
+}
+
+func init() {
+	// no proc: sets a mode that the umask is against where there is no /proc.
+	helpers["no proc"] = func(args []string) error {
+		if err := syscall.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+			return err
+		}
+		if _, err := os.Stat("/proc/self"); err == nil {
+			return errors.New("/proc is there")
+		}
+		syscall.Umask(0o077)
+		svc := gio.NewSocketService(&gio.ServiceConfig{UnixMode: 0o666})
+		defer svc.Close()
+		if _, err := svc.Listen("unix", args[0]); err != nil {
+			if !errors.Is(err, syscall.ENOSYS) { // Linux before 6.6
+				return err
+			}
+			if c, err := net.Dial("unix", args[0]); err == nil {
+				_ = c.Close()
+				return errors.New("it listens with a mode that is not its own")
+			}
+			return nil
+		}
+		fi, err := os.Stat(args[0])
+		if err == nil && fi.Mode().Perm() != 0o666 {
+			err = errors.New(fi.Mode().String())
+		}
+		return err
+	}
+}
+
+func TestUnixModeNeedsNoProc(t *testing.T) {
+	cmd := helper(t, "no proc", filepath.Join(t.TempDir(), "s"))
+	cmd.SysProcAttr = newNetwork()
+	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
+		t.Skip("no namespaces for this user: ", err)
+	}
+	require.NoError(t, err, string(out))
 }
 
 const atOnce = 4

@@ -10,8 +10,13 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#if !defined SYS_fchmodat2 && !defined __alpha__ && !defined __mips__
+#define SYS_fchmodat2 452 /* newer than many systems' headers */
+#endif
 
 /* path_of writes the path of a native address, if it is of a Unix socket with one. */
 static void
@@ -95,7 +100,14 @@ set_mode (int fd, int mode)
     return 0;
   /* What the umask took. fchmod refuses a descriptor of this kind. */
   g_snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
-  return chmod (name, mode) == 0 ? 0 : errno;
+  if (chmod (name, mode) == 0)
+    return 0;
+#ifdef SYS_fchmodat2
+  /* Without /proc, as in many a chroot, Linux can do it since 6.6. */
+  if (errno == ENOENT || errno == ENOTDIR)
+    return syscall (SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0 ? 0 : errno;
+#endif
+  return errno;
 }
 
 /* Between bind and listen: nobody can connect yet. What fails here must not listen:
