@@ -117,10 +117,20 @@ func (l *listener) listenAddr(i int) net.Addr {
 
 // Listen starts to listen and returns the effective address. The network is
 // "tcp", "tcp4", "tcp6" or "unix"; the address is as for net.Listen, with port
-// 0 for any free one, and "@name" for an abstract Unix socket. A Unix path that
-// nobody answers any more is replaced; one that a live server answers is
-// EADDRINUSE; anything else at that path is left alone and is an error. It
-// wraps g_socket_listener_add_address and may be called for several addresses.
+// 0 for any free one, but that "tcp" with "0.0.0.0:port" is IPv4 only, where
+// net.Listen takes IPv6 as well; ":port" and "[::]:port" are both families, as far
+// as the system has them. It wraps g_socket_listener_add_address and may be
+// called for several addresses.
+//
+// The address of a Unix socket is a path or an abstract name, which begins with
+// "@" (or a zero byte) and may have zero bytes in it: C programs often pad it
+// with them to 108. A Unix path to which no socket is bound any more is
+// replaced; of several that try so at the same moment, in whatever
+// processes, one succeeds. One that a live server has is EADDRINUSE, and the
+// server does not notice; anything else at that path is left alone and is an
+// error. So is a file that somebody puts in the place of the new socket.
+// Replacing a path takes some milliseconds, up to two seconds while other programs
+// lock its directory; the loop goes on unless Listen was called on its thread.
 //
 // Errors are *net.OpError. Name resolution may block; it never holds the loop.
 func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
@@ -135,12 +145,12 @@ func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
 	return l.l.addAddress(addr, network, v6only, nil)
 }
 
-// AddAddress listens on a *net.TCPAddr (port 0: any) or *net.UnixAddr, as
-// Listen does, and returns the effective address
+// AddAddress listens on a *net.TCPAddr (no IP address: every one of both families;
+// port 0: any) or *net.UnixAddr, as Listen does, and returns the effective address
 // (g_socket_listener_add_address). The connections that are accepted there
 // carry source: any Go value, which comes back as the same value.
 func (l *SocketListener) AddAddress(addr net.Addr, source any) (net.Addr, error) {
-	return l.l.addAddress(addr, "", false, source)
+	return l.l.addAddress(sockaddr.OfAnyFamily(addr), "", false, source)
 }
 
 func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source any) (net.Addr, error) {
@@ -148,21 +158,13 @@ func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source
 	if err != nil {
 		return nil, listenError(nil, networkName(addr, network), err)
 	}
-	path := sockaddr.Path(addr)
-	got, err := l.add(addr, source, false, func(source sourceRef) (native.Added, error) {
-		got, err := l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
-		if path != "" && errors.Is(err, syscall.EADDRINUSE) {
-			if err = sockaddr.ReplaceStale(path, err); err == nil {
-				got, err = l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
-			}
+	got, err := l.bind(addr, sa, v6only, source)
+	if path := sockaddr.Path(addr); path != "" && errors.Is(err, syscall.EADDRINUSE) {
+		// Not on the loop: it waits a little.
+		if err = sockaddr.ReplaceStale(path, err); err == nil {
+			got, err = l.bind(addr, sa, v6only, source)
 		}
-		if err == nil && path != "" {
-			if p, ok := sockaddr.Remember(path); ok {
-				l.addrs.addPath(p)
-			}
-		}
-		return got, err
-	})
+	}
 	switch {
 	case err != nil:
 		return nil, listenError(addr, networkName(addr, network), err)
@@ -170,6 +172,19 @@ func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source
 		return addr, nil
 	}
 	return got[0], nil
+}
+
+// bind is one try to listen at an address.
+func (l *listener) bind(addr net.Addr, sa []byte, v6only bool, source any) ([]net.Addr, error) {
+	return l.add(addr, source, false, func(source sourceRef) (native.Added, error) {
+		got, err := l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
+		if err == nil {
+			if p, ok := sockaddr.NewBoundPath(sockaddr.Path(addr), got.Dev, got.Ino); ok {
+				l.addrs.addPath(p)
+			}
+		}
+		return got, err
+	})
 }
 
 func networkName(addr net.Addr, network string) string {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -40,9 +39,10 @@ type ClientConfig struct {
 	// name has addresses for (GSocketClient:family); "" and "tcp" are both.
 	Network string
 
-	// LocalAddr is what sockets are bound to first: a *net.TCPAddr with an IP
-	// address, which also decides the family, or for the network "unix" a
-	// *net.UnixAddr (GSocketClient:local-address).
+	// LocalAddr is what sockets are bound to first: a *net.TCPAddr, or for the
+	// network "unix" a *net.UnixAddr (GSocketClient:local-address). An IP address
+	// also decides the family; without one, or with 0.0.0.0 or "::", it is a port
+	// alone, or nothing, as for net.Dialer.
 	LocalAddr net.Addr
 
 	// DisableProxy connects directly (GSocketClient:enable-proxy). Otherwise GIO
@@ -91,10 +91,12 @@ type client struct {
 	timeout time.Duration
 	network string   // "tcp", "tcp4" or "tcp6"
 	local   net.Addr // nil: none
-	tls     *clientTLS
-	wrong   error           // what is wrong with the configuration
-	life    context.Context // until closed
-	die     context.CancelFunc
+	// localPort is local where that is a port at any address, else 0.
+	localPort uint16
+	tls       *clientTLS
+	wrong     error           // what is wrong with the configuration
+	life      context.Context // until closed
+	die       context.CancelFunc
 
 	// mu protects what follows. It is not held while user code runs.
 	mu         sync.Mutex
@@ -136,11 +138,11 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 	default:
 		c.wrong = net.UnknownNetworkError(cfg.Network)
 	}
-	local, err := localAddress(cfg.LocalAddr)
+	local, port, err := localAddress(cfg.LocalAddr)
 	if err != nil {
 		c.wrong = err
-	} else if local != nil {
-		c.local = cfg.LocalAddr
+	} else if local != nil || port != 0 {
+		c.local, c.localPort = cfg.LocalAddr, port
 	}
 	proxy := cfg.Proxy
 	if proxy != "" {
@@ -149,7 +151,7 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 			err = native.CheckURI(proxy)
 		}
 		if err != nil {
-			c.wrong, proxy = fmt.Errorf("ClientConfig.Proxy: %w", err), ""
+			c.wrong, proxy = fmt.Errorf("ClientConfig.Proxy: %w", uriError(err)), ""
 		}
 	}
 	if c.tls, err = newClientTLS(cfg.TLS); err != nil {
@@ -174,18 +176,17 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 	return sc
 }
 
-// localAddress checks and encodes ClientConfig.LocalAddr.
-func localAddress(a net.Addr) ([]byte, error) {
+// localAddress checks and encodes ClientConfig.LocalAddr. Of any address only the
+// port counts: GIO would take its family for the one to connect to.
+func localAddress(a net.Addr) (sa []byte, port uint16, err error) {
 	if a == nil {
-		return nil, nil
+		return nil, 0, nil
 	}
-	if t, ok := a.(*net.TCPAddr); ok && t != nil && len(t.IP) == 0 {
-		if t.Port == 0 {
-			return nil, nil
-		}
-		return nil, &net.AddrError{Err: "ClientConfig.LocalAddr needs an IP address", Addr: t.String()}
+	sa, err = sockaddr.Encode(a)
+	if t, ok := a.(*net.TCPAddr); ok && err == nil && (len(t.IP) == 0 || t.IP.IsUnspecified()) {
+		return nil, uint16(t.Port), nil
 	}
-	return sockaddr.Encode(a)
+	return sa, 0, err
 }
 
 // sharedLoop is what clients without a Loop connect on, while there are any.
@@ -225,8 +226,9 @@ func (c *SocketClient) Loop() *glibloop.Loop { return c.c.loop }
 // Dial connects to an address as net.Dial does; it wraps
 // g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6" or
 // "unix". The address of the former is "host:port", with a name or an IP
-// address and a port number or service name; no host is this machine. That of
-// "unix" is a path, or "@name" for an abstract socket.
+// address and a port number or service name; no host is this machine, over
+// whichever family it answers, and so is "::", which is what Listen returns for
+// ":0". That of "unix" is a path, or an abstract name as for Listen.
 //
 // It blocks until the connection is made or has failed. When ctx is done first
 // it returns at once, with the cause of ctx, and the attempt ends in the
@@ -257,11 +259,13 @@ func (c *SocketClient) Dial(ctx context.Context, network, address string) (*Sock
 // and optionally a port, as "name", "name:port", "[::1]:port" or "::1"; without
 // a port defaultPort is used. Otherwise it is as Dial.
 func (c *SocketClient) ConnectToHost(ctx context.Context, hostAndPort string, defaultPort uint16) (*SocketConnection, error) {
-	host := hostAndPort
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	host, port := hostAndPort, ""
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		host, port = h, p
 	}
-	return c.connect(ctx, &dialTarget{kind: native.DialHost, a: hostAndPort, port: defaultPort, host: host, identity: strings.Trim(host, "[]"), text: hostAndPort})
+	host = strings.Trim(host, "[]")
+	t := &dialTarget{kind: native.DialHost, a: hostAndPort, port: defaultPort, host: host, identity: host, text: hostAndPort}
+	return c.connect(ctx, t, host, port)
 }
 
 // ConnectToService connects to one of the hosts that offer a service in a
@@ -270,23 +274,29 @@ func (c *SocketClient) ConnectToHost(ctx context.Context, hostAndPort string, de
 // Otherwise it is as Dial.
 func (c *SocketClient) ConnectToService(ctx context.Context, domain, service string) (*SocketConnection, error) {
 	record := "_" + service + "._tcp." + domain
-	return c.connect(ctx, &dialTarget{kind: native.DialService, a: domain, b: service, host: record, identity: domain, text: record})
+	t := &dialTarget{kind: native.DialService, a: domain, b: service, host: record, identity: domain, text: record}
+	return c.connect(ctx, t, domain, "")
 }
 
 // ConnectToURI connects to the host of a URI; it wraps
 // g_socket_client_connect_to_uri_async. Without a port in it defaultPort is
 // used: GIO knows no scheme's port. The scheme matters to the proxy resolver
-// alone. Otherwise it is as Dial.
+// alone. Errors name no more of the URI than its scheme, host and port. Otherwise it
+// is as Dial.
 func (c *SocketClient) ConnectToURI(ctx context.Context, uri string, defaultPort uint16) (*SocketConnection, error) {
-	host := uri
-	if u, err := url.Parse(uri); err == nil && u.Host != "" {
-		host = u.Hostname()
-	}
-	return c.connect(ctx, &dialTarget{kind: native.DialURI, a: uri, port: defaultPort, host: host, identity: host, text: uri})
+	text, host, port := withoutSecrets(uri)
+	t := &dialTarget{kind: native.DialURI, a: uri, port: defaultPort, host: host, identity: host, text: text}
+	return c.connect(ctx, t, host, port)
 }
 
-func (c *SocketClient) connect(ctx context.Context, t *dialTarget) (*SocketConnection, error) {
+// connect is for what GIO reads; host and port are as far as is known here.
+func (c *SocketClient) connect(ctx context.Context, t *dialTarget, host, port string) (*SocketConnection, error) {
 	t.family, t.network = native.FamilyOfClient, c.c.network
+	if isAnyIPv6(host) && t.kind != native.DialService {
+		if err := c.c.aimAtAny(ctx, t, port); err != nil {
+			return nil, c.c.opError(t, err)
+		}
+	}
 	sc, err := c.c.dial(ctx, t)
 	runtime.KeepAlive(c)
 	return sc, err

@@ -219,7 +219,7 @@ func TestWrongClientConfigIsAnErrorOfEveryDial(t *testing.T) {
 		"network":           {Network: "unix"},
 		"local address":     {LocalAddr: &net.UDPAddr{}},
 		"nil local address": {LocalAddr: (*net.TCPAddr)(nil)},
-		"port alone":        {LocalAddr: &net.TCPAddr{Port: 1}},
+		"local port":        {LocalAddr: &net.TCPAddr{Port: 70000}},
 		"other kind":        {LocalAddr: &net.UnixAddr{Name: "@x", Net: "unix"}},
 		"proxy":             {Proxy: "a\x00b"},
 	} {

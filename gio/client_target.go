@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -74,14 +75,8 @@ func (c *client) parseTarget(ctx context.Context, network, address string) (*dia
 	if host == "" {
 		t.identity = "localhost"
 	}
-	switch {
-	case host == "" && network == "tcp":
-		t.kind = native.DialLoopback
-		return t, nil
-	case host == "" && network == "tcp4":
-		host = "127.0.0.1"
-	case host == "":
-		host = "::1"
+	if host == "" || isAnyIPv6(host) {
+		return t, t.aimAtLoopback(network)
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
@@ -92,9 +87,80 @@ func (c *client) parseTarget(ctx context.Context, network, address string) (*dia
 	if is4 := addr.IP.To4() != nil; (network == "tcp4" && !is4) || (network == "tcp6" && is4) {
 		return t, &net.AddrError{Err: "no suitable address", Addr: host}
 	}
+	return t, t.aimAt(addr)
+}
+
+func (t *dialTarget) aimAt(addr *net.TCPAddr) error {
 	sa, err := sockaddr.EncodeTCP(addr)
 	t.kind, t.a, t.addr = native.DialNative, string(sa), addr
-	return t, err
+	return err
+}
+
+// aimAtLoopback is this machine at the target's port, over each family that may be
+// used: what listens at every address is perhaps there for one only.
+func (t *dialTarget) aimAtLoopback(network string) error {
+	switch network {
+	case "tcp4":
+		return t.aimAt(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(t.port)})
+	case "tcp6":
+		return t.aimAt(&net.TCPAddr{IP: net.IPv6loopback, Port: int(t.port)})
+	}
+	t.kind, t.a = native.DialLoopback, ""
+	return nil
+}
+
+// aimAtAny is aimAtLoopback for a host that GIO would connect to over IPv6 alone. No
+// port: the target's.
+func (c *client) aimAtAny(ctx context.Context, t *dialTarget, port string) error {
+	if port != "" {
+		n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+		if err != nil {
+			return err
+		}
+		t.port = uint16(n)
+	}
+	return t.aimAtLoopback(c.network)
+}
+
+// isAnyIPv6 tells the address that a listener of both families has.
+func isAnyIPv6(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip == netip.IPv6Unspecified()
+}
+
+// withoutSecrets returns what may be shown of a URI, and its host and port; no host when
+// it cannot be read. A password or a token may stand anywhere else, also in what a
+// parser's message would show.
+func withoutSecrets(uri string) (text, host, port string) {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	end := strings.IndexAny(rest+"/", "/?#")
+	u, err := url.Parse(scheme + "://" + rest[strings.LastIndexByte(rest[:end], '@')+1:end])
+	if !ok || err != nil || u.Host == "" {
+		return "a URI", "", ""
+	}
+	if strings.IndexByte(rest[end:], '@') >= 0 {
+		// Perhaps a password with a slash, of which the first half now is the port.
+		return u.Scheme + "://...", u.Hostname(), u.Port()
+	}
+	return u.Scheme + "://" + u.Host, u.Hostname(), u.Port()
+}
+
+// errURI is for what has no host that a certificate could be checked against.
+var errURI = errors.New("the URI cannot be read")
+
+// uriError says what is wrong with a URI without showing it, as GLib's messages do.
+func uriError(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return errURI // a zero byte, or invalid UTF-8
+	}
+	part := "URI"
+	if parts := []string{"URI", "scheme", "user", "password", "parameters", "host", "port", "path", "query", "fragment"}; e.Domain == "g-uri-quark" && e.Code < len(parts) {
+		part = parts[e.Code]
+	}
+	shown := *e
+	shown.Message = "the " + part + " cannot be read" // the URI, its port and so on
+	return &shown
 }
 
 // plainText refuses what cannot cross into C as a string, or would end early.
@@ -116,6 +182,9 @@ func (c *client) check(t *dialTarget) error {
 		}
 	}
 	if t.kind != native.DialNative {
+		if t.kind == native.DialURI && (t.host == "" || plainText(t.a) != nil) {
+			return errURI
+		}
 		if err := plainText(t.a); err != nil {
 			return err
 		}
@@ -145,6 +214,10 @@ func (c *client) opError(t *dialTarget, err error) error {
 	}
 	e, ok := err.(*Error)
 	if !ok {
+		return op
+	}
+	if t.kind == native.DialURI && strings.Contains(e.Message, t.a) {
+		op.Err = uriError(e)
 		return op
 	}
 	switch {

@@ -116,14 +116,19 @@ func loopbackUp() error {
 	return nil
 }
 
-func TestTCPServesBothFamiliesWhateverTheSystemsDefault(t *testing.T) {
-	needIPv6(t)
-	cmd := helper(t, "v6only")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
+// newNetwork starts a program in a network namespace of its own.
+func newNetwork() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}
+}
+
+func TestTCPServesBothFamiliesWhateverTheSystemsDefault(t *testing.T) {
+	needIPv6(t)
+	cmd := helper(t, "v6only")
+	cmd.SysProcAttr = newNetwork()
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
 		t.Skip("no network namespace for this user: ", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 type (
@@ -69,7 +70,7 @@ func TestFilesGoBySendfile(t *testing.T) {
 		return
 	}
 	f, _ := randomFile(t, 10)
-	forbid(t, syscall.SYS_SENDFILE, syscall.EIO)
+	giotest.Forbid(t, syscall.SYS_SENDFILE, syscall.EIO)
 	for name, copy := range waysToCopy {
 		t.Run(name, func(t *testing.T) {
 			for _, network := range []string{"tcp", "unix"} {
@@ -112,7 +113,7 @@ func TestFilesGoWithoutSendfile(t *testing.T) {
 		return
 	}
 	f, want := randomFile(t, 10)
-	forbid(t, syscall.SYS_SENDFILE, syscall.ENOSYS)
+	giotest.Forbid(t, syscall.SYS_SENDFILE, syscall.ENOSYS)
 	for name, copy := range waysToCopy {
 		t.Run(name, func(t *testing.T) {
 			_, err := f.Seek(0, io.SeekStart)
@@ -147,7 +148,7 @@ func TestHTTPSendsFilesBySendfile(t *testing.T) {
 		t.Log(name)
 		requireSame(t, want, bodyOf(t, h))
 	}
-	forbid(t, syscall.SYS_SENDFILE, syscall.EIO)
+	giotest.Forbid(t, syscall.SYS_SENDFILE, syscall.EIO)
 	for name, h := range ways {
 		// What net/http looked at first may have gone out.
 		require.Less(t, len(bodyOf(t, h)), 10_000, name)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 	"github.com/glibserve/glibserve/gio/internal/test/plaingio"
 )
 
@@ -23,14 +24,14 @@ import (
 func init() {
 	// serves, and becomes another program, which tells what it ignores.
 	helpers["serves and execs"] = func([]string) error {
-		if err := warmUp(); err != nil {
+		if err := giotest.WarmUp(); err != nil {
 			return err
 		}
 		return syscall.Exec("/bin/sh", []string{"sh", "-c", "grep SigIgn /proc/self/status"}, os.Environ())
 	}
 	helpers["writes to a broken pipe"] = writesToABrokenPipe
 	helpers["writes to a broken stdout"] = func([]string) error {
-		if err := warmUp(); err != nil {
+		if err := giotest.WarmUp(); err != nil {
 			return err
 		}
 		for {
@@ -45,7 +46,7 @@ func init() {
 	helpers["is notified of a broken stdout"] = func([]string) error {
 		ch := make(chan os.Signal, 1)
 		signal.Notify(ch, syscall.SIGPIPE)
-		if err := warmUp(); err != nil {
+		if err := giotest.WarmUp(); err != nil {
 			return err
 		}
 		if _, err := fmt.Println("nobody reads this"); !errors.Is(err, syscall.EPIPE) {
@@ -111,7 +112,7 @@ func TestSIGPIPEOfABrokenStdoutIsNotified(t *testing.T) {
 
 // writesToABrokenPipe from a thread of GLib's, from one of Go's, and to connections.
 func writesToABrokenPipe([]string) error {
-	if err := warmUp(); err != nil {
+	if err := giotest.WarmUp(); err != nil {
 		return err
 	}
 	if errno := plaingio.WriteToBrokenPipe(); errno != syscall.EPIPE {

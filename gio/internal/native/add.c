@@ -1,4 +1,7 @@
 /* Adding listening sockets, and what is set on them before anybody can connect. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* O_PATH */
+#endif
 #include "state.h"
 
 #include <errno.h>
@@ -7,68 +10,136 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* path_of writes the path of a Unix socket; FALSE when it has none. */
-static gboolean
-path_of (GSocket *socket, char path[GSV_PATH_SIZE])
-{
-  struct sockaddr_un un;
-  socklen_t len = sizeof un;
+#if !defined SYS_fchmodat2 && !defined __alpha__ && !defined __mips__
+#define SYS_fchmodat2 452 /* newer than many systems' headers */
+#endif
 
-  memset (&un, 0, sizeof un);
-  if (g_socket_get_family (socket) != G_SOCKET_FAMILY_UNIX
-      || getsockname (g_socket_get_fd (socket), (struct sockaddr *) &un, &len)
-             != 0
-      || len <= G_STRUCT_OFFSET (struct sockaddr_un, sun_path)
-      || un.sun_path[0] == 0)
-    return FALSE;
-  memset (path, 0, GSV_PATH_SIZE);
-  memcpy (path, un.sun_path, sizeof un.sun_path);
-  return TRUE;
+/* path_of writes the path of a native address, if it is of a Unix socket with one. */
+static void
+path_of (const void *native, int len, char path[GSV_PATH_SIZE])
+{
+  const struct sockaddr_un *un = native;
+  int n = len - (int) G_STRUCT_OFFSET (struct sockaddr_un, sun_path);
+
+  path[0] = 0;
+  if (n <= 0 || un->sun_family != AF_UNIX)
+    return;
+  n = MIN (n, GSV_PATH_SIZE - 1);
+  memcpy (path, un->sun_path, n);
+  path[n] = 0;
 }
 
-/* bound notes the file that bind made: an add that fails after it removes it. */
+/* A descriptor for the file that is at the path now, links not followed, if that is
+ * the one that bind made; -1 with errno. */
+static int
+open_made (gsv_add *add)
+{
+  int fd = open (add->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  struct stat now;
+
+  if (fd >= 0 && fstat (fd, &now) == 0 && S_ISSOCK (now.st_mode)
+      && now.st_ino == add->file.st_ino && now.st_dev == add->file.st_dev)
+    return fd;
+  if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+    return -1;
+  if (fd >= 0)
+    close (fd);
+  errno = EADDRINUSE;
+  return -1;
+}
+
+/* Before bind. The kernel takes the socket's own mode for that of the file, less the
+ * umask: so the file is never there with more than it is to have. */
 void
-gsv_bound (gsv_state *st, GSocket *socket)
+gsv_binding (gsv_state *st, GSocket *socket)
+{
+  if (g_socket_get_family (socket) == G_SOCKET_FAMILY_UNIX
+      && st->add->mode >= 0)
+    fchmod (g_socket_get_fd (socket), st->add->mode);
+}
+
+/* Right after bind, before any other handler: notes the file that it made. */
+void
+gsv_bound (gsv_state *st)
 {
   gsv_add *add = st->add;
 
-  add->made = add != &st->others_add && path_of (socket, add->path)
-              && lstat (add->path, &add->file) == 0;
+  if (add->path[0] == 0)
+    return;
+  add->bound = TRUE;
+  add->made = lstat (add->path, &add->file) == 0 && S_ISSOCK (add->file.st_mode);
 }
 
-/* unbind is for the end of such an add, unless the file is another by now. */
+/* unbind is for the end of an add that fails, unless the file is another by now. */
 static void
 unbind (gsv_add *add)
 {
-  struct stat now;
+  int fd = add->made ? open_made (add) : -1;
 
-  if (add->made && lstat (add->path, &now) == 0
-      && now.st_ino == add->file.st_ino && now.st_dev == add->file.st_dev)
-    unlink (add->path);
+  if (fd < 0)
+    return;
+  unlink (add->path);
+  close (fd);
 }
 
-/* Between bind and listen: nobody can connect yet. */
+/* set_mode: by the file itself, since what is at the path may be another's link in
+ * the next moment. 0, or an errno. */
+static int
+set_mode (int fd, int mode)
+{
+  char name[sizeof "/proc/self/fd/" + 3 * sizeof fd];
+  struct stat now;
+
+  if (fstat (fd, &now) != 0)
+    return errno;
+  if ((int) (now.st_mode & 07777) == mode)
+    return 0;
+  /* What the umask took. fchmod refuses a descriptor of this kind. */
+  g_snprintf (name, sizeof name, "/proc/self/fd/%d", fd);
+  if (chmod (name, mode) == 0)
+    return 0;
+#ifdef SYS_fchmodat2
+  /* Without /proc, as in many a chroot, Linux can do it since 6.6. */
+  if (errno == ENOENT || errno == ENOTDIR)
+    return syscall (SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0 ? 0 : errno;
+#endif
+  return errno;
+}
+
+/* Between bind and listen: nobody can connect yet. What fails here must not listen:
+ * at no path, or for those whom the mode would have kept out. */
 void
 gsv_listened (gsv_state *st, GSocket *socket)
 {
-  char path[GSV_PATH_SIZE];
+  gsv_add *add = st->add;
+  int fd;
 
   if (g_socket_get_family (socket) != G_SOCKET_FAMILY_UNIX)
     {
       /* Accepted sockets inherit it, which costs them no call. GIO sets it
        * since 2.79 only; package net always does. */
       g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+      return;
     }
-  else if (st->add->mode >= 0 && path_of (socket, path)
-           && chmod (path, st->add->mode) != 0)
+  if (!add->bound)
+    return;
+  errno = EADDRINUSE;
+  fd = add->made ? open_made (add) : -1;
+  if (fd < 0)
     {
-      st->add->mode = -errno; /* the add reports it */
-      /* It must not listen for those whom the mode would have kept out. */
+      add->lost_path = errno;
       g_socket_close (socket, NULL);
+      return;
     }
+  if (add->mode >= 0)
+    add->mode_errno = set_mode (fd, add->mode);
+  close (fd);
+  if (add->mode_errno != 0)
+    g_socket_close (socket, NULL);
 }
 
 /* The class handler of "changed": GIO calls it after every added socket. */
@@ -155,6 +226,16 @@ begin_add (gsv_state *st, gsv_add *add, gsv_error *err)
   return FALSE;
 }
 
+/* add_failed puts why an add failed in place of what GIO says of it. */
+static void
+add_failed (gsv_error *err, int errnum, const char *what)
+{
+  err->sys_errno = errnum;
+  g_clear_error (&err->error);
+  err->error = g_error_new (G_IO_ERROR, g_io_error_from_errno (errnum),
+                            "%s: %s", what, g_strerror (errnum));
+}
+
 static int
 finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 {
@@ -169,18 +250,19 @@ finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
       close (add->spares[i]);
   err->first = (int) add->first;
   err->count = ok ? (int) add->count : 0;
-  if (!ok)
-    unbind (add);
-  if (!ok && add->mode < -1)
-    {
-      err->sys_errno = -add->mode;
-      g_clear_error (&err->error);
-      err->error
-          = g_error_new (G_IO_ERROR, g_io_error_from_errno (-add->mode),
-                         "cannot set the mode of the path: %s",
-                         g_strerror (-add->mode));
-    }
-  return ok;
+  err->dev = add->file.st_dev;
+  err->ino = add->made && ok ? add->file.st_ino : 0;
+  if (ok)
+    return TRUE;
+  unbind (add);
+  if (add->lost_path != 0)
+    add_failed (err, add->lost_path,
+                add->lost_path == EADDRINUSE
+                    ? "another file has taken the place of the socket"
+                    : "cannot look at the path");
+  else if (add->mode_errno != 0)
+    add_failed (err, add->mode_errno, "cannot set the mode of the path");
+  return FALSE;
 }
 
 int
@@ -199,6 +281,7 @@ gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
                            "address family not supported");
       return FALSE;
     }
+  path_of (native, len, add.path);
   ok = begin_add (st, &add, err)
        && g_socket_listener_add_address (st->listener, address,
                                          G_SOCKET_TYPE_STREAM,

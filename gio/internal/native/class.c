@@ -6,6 +6,15 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+/* Connected before any other handler, where the class handler comes after all. */
+static void
+on_first (GSocketListener *listener, GSocketListenerEvent event, GSocket *socket,
+          gpointer st)
+{
+  if (event == G_SOCKET_LISTENER_BOUND)
+    gsv_bound (st);
+}
+
 /* State and instances. The state is embedded, so that a vfunc finds it without
  * a lookup and it lives exactly as long as the object. */
 static void
@@ -18,6 +27,7 @@ state_init (gsv_state *st, gpointer self)
   st->add = &st->others_add;
   st->dummy = st->dummy_peer = -1;
   st->cancel = g_cancellable_new ();
+  g_signal_connect (self, "event", G_CALLBACK (on_first), st);
 }
 
 static void
@@ -60,8 +70,8 @@ on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
     }
   else if (event == G_SOCKET_LISTENER_LISTENED)
     g_ptr_array_add (st->add->pending, g_object_ref (socket));
-  if (event == G_SOCKET_LISTENER_BOUND)
-    gsv_bound (st, socket);
+  if (event == G_SOCKET_LISTENER_BINDING)
+    gsv_binding (st, socket);
   if (event == G_SOCKET_LISTENER_LISTENING)
     gsv_listened (st, socket);
 }

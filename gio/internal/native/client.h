@@ -1,4 +1,4 @@
-/* The C side of SocketClient (client.c, dial.c). */
+/* The C side of SocketClient (client.c, dial.c, proxy.c). */
 #ifndef GLIBSERVE_NATIVE_CLIENT_H
 #define GLIBSERVE_NATIVE_CLIENT_H
 
@@ -44,14 +44,19 @@ unsigned long gsv_client_connect (GSocketClient *client, uint64_t id,
 int gsv_remote (GSocketConnection *connection, struct sockaddr_storage *peer);
 void gsv_client_disconnect (GSocketClient *client, unsigned long id);
 
+/* proxy.c */
+GSocketConnectable *gsv_for_proxies (GSocketClient *client,
+                                     GSocketConnectable *connectable);
+
 /* One dial. Its caller owns one reference to the GCancellable. */
 GCancellable *gsv_dial_new (void);
-/* The loop's thread. family -1: the client's own. There is exactly
+/* The loop's thread. family -1: the client's own. local_port, unless 0, is
+ * bound at any address of whichever family a socket is of. There is exactly
  * one gsvGoDialed and after it one gsvGoDialEnded, both after it returned. */
 void gsv_dial_start (GSocketClient *client, GMainContext *context,
                      GCancellable *cancellable, uint64_t id, int kind,
-                     int family, const char *a, int len, const char *b,
-                     int port);
+                     int family, int local_port, const char *a, int len,
+                     const char *b, int port);
 void gsv_dial_cancel (GMainContext *context, GCancellable *cancellable);
 int gsv_drain (GMainContext *context);
 uint64_t gsv_dials_alive (void);

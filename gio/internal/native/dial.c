@@ -3,6 +3,7 @@
 
 #include "_cgo_export.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -48,14 +49,57 @@ forward_free (gpointer original, GClosure *closure)
   g_object_unref (original);
 }
 
+/* A port alone to bind to, which "local-address" cannot say: it has a family, and
+ * then no address of the other can be connected to. */
+typedef struct {
+  int port;
+  int bind_errno; /* of the last that failed, or 0 */
+} local_port;
+
+static void
+bind_port (GSocketClient *client, GSocketClientEvent event,
+           GSocketConnectable *connectable, GIOStream *stream, gpointer data)
+{
+  local_port *local = data;
+  GSocket *socket;
+  GInetAddress *any;
+  GSocketAddress *address;
+
+  if (event != G_SOCKET_CLIENT_CONNECTING || !G_IS_SOCKET_CONNECTION (stream))
+    return;
+  socket = g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream));
+  /* So that IPv4 can be tried beside it. */
+  if (g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6)
+    g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, 1, NULL);
+  any = g_inet_address_new_any (g_socket_get_family (socket));
+  address = g_inet_socket_address_new (any, local->port);
+  errno = 0;
+  if (!g_socket_bind (socket, address, FALSE, NULL))
+    {
+      local->bind_errno = errno != 0 ? errno : EADDRINUSE;
+      g_socket_close (socket, NULL); /* it must not connect from elsewhere */
+    }
+  g_object_unref (address);
+  g_object_unref (any);
+}
+
+static void
+local_free (gpointer local, GClosure *closure)
+{
+  g_free (local);
+}
+
 /* GIO reads "family" whenever it makes a socket, long after connect_async has
- * returned: one dial with another family needs a client of its own. */
+ * returned: one dial with another family needs a client of its own, as does one with
+ * a local port. */
 static GSocketClient *
-with_family (GSocketClient *client, int family)
+client_for (GSocketClient *client, int family, local_port *local)
 {
   GSocketClient *c;
 
-  if (family < 0 || (int) g_socket_client_get_family (client) == family)
+  if (family < 0)
+    family = g_socket_client_get_family (client);
+  if (local == NULL && (int) g_socket_client_get_family (client) == family)
     return g_object_ref (client);
   c = g_socket_client_new ();
   g_socket_client_set_family (c, family);
@@ -75,6 +119,9 @@ with_family (GSocketClient *client, int family)
   if (g_socket_client_get_enable_proxy (client))
     g_socket_client_set_proxy_resolver (
         c, g_socket_client_get_proxy_resolver (client));
+  if (local != NULL)
+    g_signal_connect_data (c, "event", G_CALLBACK (bind_port), local, local_free,
+                           0);
   g_signal_connect_data (c, "event", G_CALLBACK (forward_event),
                          g_object_ref (client), forward_free, 0);
   return c;
@@ -85,6 +132,7 @@ typedef struct {
   int kind;
   GMainContext *context; /* one reference */
   int left;              /* iterations until the end is told */
+  local_port *local;     /* of the client that it is on, or NULL */
 } dial_data;
 
 static void
@@ -189,6 +237,14 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
     }
   else
     {
+      if (d->local != NULL && d->local->bind_errno != 0)
+        {
+          g_clear_error (&err.error);
+          err.error = g_error_new (
+              G_IO_ERROR, g_io_error_from_errno (d->local->bind_errno),
+              "Error binding to local port %d: %s", d->local->port,
+              g_strerror (d->local->bind_errno));
+        }
       err.sys_errno = errno_of (err.error);
       gsvGoDialed (d->id, NULL, &err); /* which clears it */
       d->left = LAST_ITERATIONS;
@@ -206,7 +262,8 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
 void
 gsv_dial_start (GSocketClient *original, GMainContext *context,
                 GCancellable *cancellable, uint64_t id, int kind, int family,
-                const char *a, int len, const char *b, int port)
+                int local_port_number, const char *a, int len, const char *b,
+                int port)
 {
   GSocketClient *client;
   GSocketConnectable *connectable = NULL;
@@ -216,7 +273,12 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
   d->kind = kind;
   d->context = g_main_context_ref (context);
   g_main_context_push_thread_default (context);
-  client = with_family (original, family);
+  if (local_port_number != 0)
+    {
+      d->local = g_new0 (local_port, 1);
+      d->local->port = local_port_number;
+    }
+  client = client_for (original, family, d->local);
   switch (kind)
     {
     case GSV_DIAL_NATIVE:
@@ -230,20 +292,27 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
       connectable = g_network_address_new_loopback (port);
       break;
     case GSV_DIAL_HOST:
-      g_socket_client_connect_to_host_async (client, a, port, cancellable,
-                                             on_dialed, d);
+      /* What cannot be read fails with GIO's own error. */
+      connectable = g_network_address_parse (a, port, NULL);
+      if (connectable == NULL)
+        g_socket_client_connect_to_host_async (client, a, port, cancellable,
+                                               on_dialed, d);
       break;
     case GSV_DIAL_SERVICE:
       g_socket_client_connect_to_service_async (client, a, b, cancellable,
                                                 on_dialed, d);
       break;
     case GSV_DIAL_URI:
-      g_socket_client_connect_to_uri_async (client, a, port, cancellable,
-                                            on_dialed, d);
+      connectable = g_network_address_parse_uri (a, port, NULL);
+      if (connectable == NULL)
+        g_socket_client_connect_to_uri_async (client, a, port, cancellable,
+                                              on_dialed, d);
       break;
     }
   if (connectable != NULL)
     {
+      d->kind = GSV_DIAL_NATIVE;
+      connectable = gsv_for_proxies (client, connectable);
       g_socket_client_connect_async (client, connectable, cancellable,
                                      on_dialed, d);
       g_object_unref (connectable);

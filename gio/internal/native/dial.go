@@ -38,14 +38,15 @@ func (n Dial) Ref() { ObjectRef(unsafe.Pointer(n.p)) }
 func (n Dial) Unref() { ObjectUnref(unsafe.Pointer(n.p)) }
 
 // Start begins to connect; the loop's thread only. Later there, up is told Dialed or
-// DialFailed once, and then DialEnded.
-func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, a, b string, port uint16) {
+// DialFailed once, and then DialEnded. A localPort other than 0 is bound first, at
+// any address.
+func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, localPort uint16, a, b string, port uint16) {
 	ca := C.CBytes(append([]byte(a), 0))
 	defer C.free(ca)
 	cb := C.CString(b)
 	defer C.free(unsafe.Pointer(cb))
 	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), C.int(kind), C.int(family),
-		(*C.char)(ca), C.int(len(a)), cb, C.int(port))
+		C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
 }
 
 // Cancel is for any thread. It does not wait.

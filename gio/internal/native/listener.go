@@ -51,8 +51,12 @@ func (n Listener) Object() unsafe.Pointer { return unsafe.Pointer(C.gsv_object(n
 // Close closes the listening sockets. Finished is told when GIO has let go.
 func (n Listener) Close() { C.gsv_close(n.st) }
 
-// Added are the indices of the sockets that an add brought.
-type Added struct{ First, Count int }
+// Added is what an add brought: the indices of its sockets and, where it bound a
+// Unix path, the file that this made.
+type Added struct {
+	First, Count int
+	Dev, Ino     uint64 // Ino 0: none
+}
 
 // AddAddress listens on a native address. mode is that of a Unix path, or -1; source
 // is the source object, or nil.
@@ -87,7 +91,7 @@ func (n Listener) AddFD(fd int, source unsafe.Pointer) (Added, error) {
 
 func addResult(ok C.int, e *C.gsv_error) (Added, error) {
 	if ok != 0 {
-		return Added{int(e.first), int(e.count)}, nil
+		return Added{int(e.first), int(e.count), uint64(e.dev), uint64(e.ino)}, nil
 	}
 	return Added{}, takeError(e)
 }

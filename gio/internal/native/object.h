@@ -14,6 +14,7 @@ typedef struct {
   GError *error;
   int sys_errno; /* errno as the failing call left it: a hint, no more */
   int first, count; /* of an add that went well: the indices of its sockets */
+  uint64_t dev, ino; /* and the file that bind made, or ino 0 */
 } gsv_error;
 
 void gsv_error_clear (gsv_error *err);

@@ -41,12 +41,14 @@ typedef struct gsv_add {
   struct gsv_add *outer;
   GPtrArray *pending; /* GSocket*: LISTENED, not yet known to GIO */
   int v6only;
-  int mode;              /* of a Unix path, or -1; -errno when that failed */
+  int mode;              /* of a Unix path, or -1 */
   unsigned first, count; /* the sockets that it brought */
   int spares[GSV_SPARES]; /* had before GIO is asked, or -1 */
-  gboolean made;         /* bind made the file at path, which was this one then */
+  gboolean bound;        /* to path */
+  gboolean made;         /* there was a file then, which this is */
   struct stat file;
-  char path[GSV_PATH_SIZE];
+  int lost_path, mode_errno; /* why it must not listen, or 0 */
+  char path[GSV_PATH_SIZE]; /* empty: none */
 } gsv_add;
 
 struct gsv_state {
@@ -148,7 +150,8 @@ gboolean gsv_signal_incoming (gsv_state *st, const gsv_incoming *in,
 
 void gsv_accept_batch (gsv_state *st);
 
-void gsv_bound (gsv_state *st, GSocket *socket);
+void gsv_binding (gsv_state *st, GSocket *socket);
+void gsv_bound (gsv_state *st);
 void gsv_listened (gsv_state *st, GSocket *socket);
 void gsv_adopt_backlog (gsv_state *st);
 void gsv_changed (gsv_state *st, void (*chain) (GSocketListener *));

@@ -35,11 +35,11 @@ func FuzzNativeAddr(f *testing.F) {
 		_ = a.String()
 		native, err := sockaddr.Encode(a)
 		if err != nil {
-			// The kernel knows names that cannot be written here: none, with zero
-			// bytes, too long for the kernel's own structure.
+			// The kernel knows names that cannot be written here: none, and those too
+			// long for the kernel's own structure.
 			u, ok := a.(*net.UnixAddr)
 			require.True(t, ok, "%v: %v", a, err)
-			require.True(t, u.Name == "" || len(u.Name) > 107 || strings.ContainsRune(u.Name, 0), "%q: %v", u.Name, err)
+			require.True(t, u.Name == "" || len(u.Name) > 107, "%q: %v", u.Name, err)
 			return
 		}
 		require.Equal(t, a.String(), sockaddr.Decode(native).String())

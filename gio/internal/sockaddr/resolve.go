@@ -19,15 +19,31 @@ func Resolve(network, address string) (addr net.Addr, v6only bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		if len(a.IP) == 0 {
-			a.IP = net.IPv6unspecified
-			if network == "tcp4" || (network == "tcp" && !haveIPv6()) {
-				a.IP = net.IPv4zero
-			}
+		if len(a.IP) == 0 && network == "tcp4" {
+			a.IP = net.IPv4zero
 		}
-		return a, network == "tcp6", nil
+		if network == "tcp6" {
+			if len(a.IP) == 0 {
+				a.IP = net.IPv6unspecified
+			}
+			return a, true, nil
+		}
+		return OfAnyFamily(a), false, nil
 	}
 	return nil, false, net.UnknownNetworkError(network)
+}
+
+// OfAnyFamily makes every address of the machine what can be had of it: both families,
+// or IPv4 alone where there is no IPv6. Others it returns as they are.
+func OfAnyFamily(a net.Addr) net.Addr {
+	t, ok := a.(*net.TCPAddr)
+	if !ok || t == nil || (len(t.IP) != 0 && !t.IP.Equal(net.IPv6unspecified)) {
+		return a
+	}
+	if !haveIPv6() {
+		return &net.TCPAddr{IP: net.IPv4zero, Port: t.Port}
+	}
+	return &net.TCPAddr{IP: net.IPv6unspecified, Port: t.Port, Zone: t.Zone}
 }
 
 func haveIPv6() bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -86,7 +87,8 @@ func zoneID(zone string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// EncodeUnix is Encode for a path, or a name that begins with "@".
+// EncodeUnix is Encode for a path, or an abstract name, which begins with "@" or
+// with a zero byte and may have more of those anywhere.
 func EncodeUnix(a *net.UnixAddr) ([]byte, error) {
 	if a.Net != "" && a.Net != "unix" {
 		return nil, net.UnknownNetworkError(a.Net)
@@ -95,15 +97,14 @@ func EncodeUnix(a *net.UnixAddr) ([]byte, error) {
 	if name == "" {
 		return nil, &net.AddrError{Err: "empty Unix socket name", Addr: name}
 	}
-	abstract := name[0] == '@'
+	abstract := isAbstract(name)
 	// A path needs its terminating zero, an abstract name the leading one.
 	if (abstract && len(name) > unixPathMax) || (!abstract && len(name) >= unixPathMax) {
 		return nil, &net.AddrError{Err: fmt.Sprintf("Unix socket name is longer than %d bytes", unixPathMax-1), Addr: name}
 	}
-	for i := range len(name) {
-		if name[i] == 0 {
-			return nil, &net.AddrError{Err: "Unix socket name contains a zero byte", Addr: name}
-		}
+	if !abstract && strings.IndexByte(name, 0) >= 0 {
+		// The kernel would take what is before it for the path.
+		return nil, &net.AddrError{Err: "Unix socket path contains a zero byte", Addr: name}
 	}
 	b := make([]byte, unixPathOffset, unixPathOffset+len(name)+1)
 	binary.NativeEndian.PutUint16(b, unix.AF_UNIX)
@@ -114,6 +115,8 @@ func EncodeUnix(a *net.UnixAddr) ([]byte, error) {
 	}
 	return append(b, 0), nil
 }
+
+func isAbstract(name string) bool { return name != "" && (name[0] == '@' || name[0] == 0) }
 
 // Decode decodes a native sockaddr; nil for a family that is neither IP nor
 // Unix.

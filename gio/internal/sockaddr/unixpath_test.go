@@ -22,7 +22,10 @@ func bind(t *testing.T, path string) sockaddr.BoundPath {
 	require.NoError(t, err)
 	ln.SetUnlinkOnClose(false)
 	t.Cleanup(func() { require.NoError(t, ln.Close()) })
-	bound, ok := sockaddr.Remember(path)
+	fi, err := os.Lstat(path)
+	require.NoError(t, err)
+	st := fi.Sys().(*syscall.Stat_t)
+	bound, ok := sockaddr.NewBoundPath(path, uint64(st.Dev), st.Ino)
 	require.True(t, ok)
 	return bound
 }
@@ -80,7 +83,7 @@ func TestPathIsUnlinkedFromAnywhere(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsNotRemembered(t *testing.T) {
-	_, ok := sockaddr.Remember(filepath.Join(t.TempDir(), "s"))
+	_, ok := sockaddr.NewBoundPath(filepath.Join(t.TempDir(), "s"), 1, 0)
 	require.False(t, ok)
 }
 

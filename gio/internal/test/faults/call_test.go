@@ -24,7 +24,7 @@ import (
 // or a reset, and not left hanging.
 func lifeOfAService(t *testing.T, network, address string) (refused int, err error) {
 	t.Helper()
-	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o600})
+	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o666})
 	defer func() { require.NoError(t, svc.Close()) }()
 	addr, err := svc.Listen(network, address)
 	if err != nil {
@@ -112,7 +112,7 @@ func TestListenTellsWhichCallFails(t *testing.T) {
 			giotest.NoLeaks(t)
 			path := filepath.Join(t.TempDir(), "s")
 			for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.ENOMEM, syscall.EROFS, syscall.EACCES, syscall.EMFILE} {
-				svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o600})
+				svc := gio.NewSocketService(&gio.ServiceConfig{Logger: giotest.Quiet, UnixMode: 0o666})
 				f.Fail(c, errno, 0, -1)
 				_, err := svc.Listen("unix", path)
 				f.Stop(c)

@@ -26,7 +26,7 @@ func Main(m *testing.M, registered func() (listeners, sources int)) int {
 		return runHelper(name)
 	}
 	netfd.CountConnections.Store(true)
-	if err := warmUp(); err != nil {
+	if err := WarmUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "the library does not work at all:", err)
 		return 1
 	}
@@ -40,8 +40,8 @@ func Main(m *testing.M, registered func() (listeners, sources int)) int {
 	return code
 }
 
-// warmUp has Go and GLib open what they keep for good, such as the poller.
-func warmUp() error {
+// WarmUp has Go and GLib open what they keep for good, such as the poller.
+func WarmUp() error {
 	l := gio.NewSocketListener(nil)
 	defer l.Close()
 	addr, err := l.Listen("tcp", "127.0.0.1:0")

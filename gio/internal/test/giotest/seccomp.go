@@ -1,0 +1,44 @@
+package giotest
+
+import (
+	"runtime"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Forbid makes a system call fail for good in the whole process, Go's own calls
+// included: a seccomp filter.
+func Forbid(t testing.TB, number uint32, errno syscall.Errno) {
+	t.Helper()
+	seccomp, ok := map[string]uintptr{"amd64": 317, "arm64": 277, "riscv64": 277}[runtime.GOARCH]
+	if !ok {
+		t.Skip("the number of seccomp(2) on ", runtime.GOARCH, " is not known here")
+	}
+	type instruction struct {
+		code   uint16
+		jt, jf uint8
+		k      uint32
+	}
+	const load, jumpEqual, answer = 0x20, 0x15, 0x06 // BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+	program := []instruction{
+		{load, 0, 0, 0}, // the number of the call
+		{jumpEqual, 0, 1, number},
+		{answer, 0, 0, 0x00050000 | uint32(errno)}, // SECCOMP_RET_ERRNO
+		{answer, 0, 0, 0x7fff0000},                 // SECCOMP_RET_ALLOW
+	}
+	filter := struct {
+		n       uint16
+		program *instruction
+	}{uint16(len(program)), &program[0]}
+	runtime.LockOSThread() // the right to set a filter is the thread's
+	defer runtime.UnlockOSThread()
+	const noNewPrivs, setModeFilter, allThreads = 38, 1, 1
+	_, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, noNewPrivs, 1, 0, 0, 0, 0)
+	require.Zero(t, e)
+	_, _, e = syscall.RawSyscall(seccomp, setModeFilter, allThreads, uintptr(unsafe.Pointer(&filter)))
+	require.Zero(t, e)
+	runtime.KeepAlive(program)
+}
