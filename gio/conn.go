@@ -96,6 +96,9 @@ func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection 
 	if l.tls != nil {
 		c.tls.Store(l.tls.on(&c.fd))
 	}
+	if c.fd.Exposed() {
+		c.share()
+	}
 	return &SocketConnection{c}
 }
 
@@ -110,6 +113,9 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 	}
 	c.addrs.setPeer(fd, peer)
 	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
+	if exposed {
+		c.share()
+	}
 	return &SocketConnection{c}
 }
 
@@ -121,6 +127,7 @@ func (c *conn) forEmission(exposed bool) (native.Connection, error) {
 	}
 	defer c.fd.Release()
 	if exposed {
+		c.share()
 		return c.fd.Expose()
 	}
 	return c.fd.Objects()
@@ -223,9 +230,12 @@ func (c *conn) finish(closeStream bool) {
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
 	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
-		t.End(c.fd.Surrender())
+		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)
+	}
+	if closeStream {
+		c.wrappers.dropStream()
 	}
 }
 

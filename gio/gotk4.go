@@ -110,6 +110,13 @@ type connWrappers struct {
 	cleanup    runtime.Cleanup
 	connection *gotkgio.SocketConnection
 	socket     *gotkgio.Socket
+	stream     native.Connection // one reference until Close, while there is socket
+}
+
+// share is called before others may get the open file description.
+func (c *conn) share() {
+	c.addrs.keepLocal(&c.fd) // the descriptor may be closed by others
+	c.fd.Share(c.tls.Load() != nil)
 }
 
 // expose returns the GObjects for others to have, and what ends their use here.
@@ -117,8 +124,19 @@ func (c *conn) expose() (n native.Connection, release func(), err error) {
 	if !c.fd.Acquire() {
 		return n, nil, net.ErrClosed
 	}
+	c.share()
 	if n, err = c.fd.Expose(); err != nil {
 		c.fd.Release()
 	}
 	return n, c.fd.Release, err
+}
+
+// dropStream is for the end of a connection that was closed.
+func (w *connWrappers) dropStream() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stream.Valid() {
+		w.stream.Unref()
+		w.stream = native.Connection{}
+	}
 }

@@ -239,7 +239,7 @@ func (fd *FD) park() bool {
 func (fd *FD) enter(e *sharedEpoll) *waiter {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if fd.evicted || fd.Closed() || fd.poller.Load() != nil || fd.parks == maxParks {
+	if fd.evicted || fd.Closed() || fd.objects.exposed() || fd.poller.Load() != nil || fd.parks == maxParks {
 		return nil
 	}
 	w := e.enter(fd.sysfd, fd.parks > 0, fd.idle.at(Reading))
