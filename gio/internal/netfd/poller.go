@@ -1,6 +1,7 @@
 package netfd
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync/atomic"
@@ -37,6 +38,23 @@ func (fd *FD) register() (*poller, error) {
 	if fd.closedByOthers() {
 		return nil, net.ErrClosed
 	}
+	p, err := fd.newPoller()
+	for tries := 0; errors.Is(err, os.ErrNoDeadline) && tries < 100; tries++ {
+		p, err = fd.newPoller() // others were faster, and made it a blocking one again
+	}
+	if err != nil {
+		return nil, err
+	}
+	for dir := range p.step {
+		p.step[dir] = func(uintptr) bool { return fd.step(Direction(dir)) }
+	}
+	fd.poller.Store(p)
+	fd.unpark() // deadlines are the poller's: wait there
+	return p, nil
+}
+
+// newPoller is for register.
+func (fd *FD) newPoller() (*poller, error) {
 	n, err := sys.Dup(int(fd.sysfd))
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
@@ -46,15 +64,16 @@ func (fd *FD) register() (*poller, error) {
 		_ = syscall.Close(n)
 		return nil, net.ErrClosed
 	}
+	giveBack := func() {}
+	if fd.modeShared.Load() {
+		// NewFile polls nothing else. It is given back: they may have wanted it.
+		giveBack = sys.BorrowNonblock(n)
+	}
 	p := &poller{fd: n}
 	if p.file, p.raw, err = newPolledFile(n, "socket"); err != nil {
 		return nil, err
 	}
-	for dir := range p.step {
-		p.step[dir] = func(uintptr) bool { return fd.step(Direction(dir)) }
-	}
-	fd.poller.Store(p)
-	fd.unpark() // deadlines are the poller's: wait there
+	giveBack()
 	return p, nil
 }
 

@@ -43,6 +43,16 @@ func bound(fd, option int) (restore func(fd int)) {
 	return func(fd int) { _ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, was) }
 }
 
+// BorrowNonblock makes a descriptor a non-blocking one until giveBack, if it isn't.
+func BorrowNonblock(fd int) (giveBack func()) {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_NONBLOCK != 0 {
+		return func() {}
+	}
+	_ = unix.SetNonblock(fd, true)
+	return func() { _ = unix.SetNonblock(fd, false) }
+}
+
 // Inode tells an open socket from every other that is open; 0 when it cannot be
 // told.
 func Inode(fd int) uint64 {
