@@ -123,13 +123,23 @@ func TestNumberIsNotUsedAfterGIOClosed(t *testing.T) {
 	})
 }
 
+// A listener knows its connections' address; a dialed one has to be asked.
 func TestLocalAddrIsKeptFromGIOsClose(t *testing.T) {
-	everyCloser(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn, end func()) {
-		fd := number(c)
-		end()
-		reuse(t, fd)
-		require.Equal(t, peer.RemoteAddr().String(), c.LocalAddr().String())
-	})
+	for name, closer := range closers {
+		t.Run(name, func(t *testing.T) {
+			ln := listenNet(t, "tcp", "")
+			c, err := gio.NewSocketClient(nil).Dial(context.Background(), "tcp", ln.Addr().String())
+			require.NoError(t, err)
+			defer c.Close()
+			peer, err := ln.Accept()
+			require.NoError(t, err)
+			defer peer.Close()
+			end, fd := closer(t, c), number(c)
+			end()
+			reuse(t, fd)
+			require.Equal(t, peer.RemoteAddr(), c.LocalAddr())
+		})
+	}
 }
 
 // within is how soon a close by GIO code shows.

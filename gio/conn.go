@@ -24,7 +24,8 @@ import (
 // os.ErrDeadlineExceeded after a deadline, and the errno otherwise.
 //
 // Whoever owns the connection must Close it. One that is forgotten is closed
-// when the garbage collector finds it; GLIBSERVE_DEBUG=leaks tells.
+// when the garbage collector finds it, unless GIO code may have it (Gotk4);
+// GLIBSERVE_DEBUG=leaks tells.
 type SocketConnection struct {
 	c *conn
 }

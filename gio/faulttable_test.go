@@ -76,6 +76,8 @@ func faultServer(args []string) error {
 			svc.Stop()
 		case "start":
 			svc.Start()
+		case "steal":
+			steal()
 		case "close":
 			if err := svc.Close(); err != nil {
 				return err
@@ -321,6 +323,7 @@ func faultScenes() []faultScene {
 		acceptFailsOnce(syscall.ECONNABORTED, "ECONNABORTED"),
 		acceptFailsOnce(syscall.EPROTO, "EPROTO"),
 		acceptFailsOnce(syscall.EINTR, "EINTR"),
+		listenerStolen(),
 		{name: "8 clients reset before they are accepted", play: func(p *faultPeer) (string, bool) {
 			p.tell("stop")
 			for range 8 { // plain GIO has a backlog of 10

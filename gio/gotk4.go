@@ -85,7 +85,8 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 // Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
 // The wrapper is made at the first call and lives until the process ends: that
 // is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
-// Read or Write of this object must not be mixed. Close still closes.
+// Read or Write of this object must not be mixed. Close still closes, and so does
+// GIO code; the garbage collector no longer does.
 // It returns nil after Close, or when GIO makes no object for the socket.
 func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 	defer runtime.KeepAlive(sc)

@@ -133,7 +133,7 @@ gsv_watch (gsv_state *st)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      s->poll.events = events;
+      s->poll.events = g_socket_is_closed (s->socket) ? 0 : events;
       s->spare_poll.events = st->paused ? 0 : events;
     }
 }
