@@ -29,6 +29,9 @@ func steal() {
 func listenerStolen() faultScene {
 	const name = "who shares the listening socket makes it blocking and takes the client"
 	return faultScene{name: name, play: func(p *faultPeer) (string, bool) {
+		// Sources run in the order in which they were attached: after a client, GIO's
+		// own is younger than the one for commands.
+		require.True(p.t, get(p.connect()))
 		p.tell("rest")
 		defer p.connect().Close()
 		p.tell("steal")
