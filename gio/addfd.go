@@ -20,7 +20,7 @@ import (
 //
 // The descriptor is duplicated: ln stays the caller's, and closing either
 // changes nothing for the other. As long as both accept, each gets some of the
-// clients. A Unix path is not removed on Close: whoever bound it does that.
+// clients. The socket is non-blocking from then on, see the package's notes. A Unix path is not removed on Close: whoever bound it does that.
 //
 // No ListenerEvent is emitted, and the connections carry source, as with
 // AddAddress. Errors are *net.OpError.

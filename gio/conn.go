@@ -24,7 +24,8 @@ import (
 // os.ErrDeadlineExceeded after a deadline, and the errno otherwise.
 //
 // Whoever owns the connection must Close it. One that is forgotten is closed
-// when the garbage collector finds it; GLIBSERVE_DEBUG=leaks tells.
+// when the garbage collector finds it, unless GIO code may have it (Gotk4);
+// GLIBSERVE_DEBUG=leaks tells.
 type SocketConnection struct {
 	c *conn
 }
@@ -96,6 +97,9 @@ func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection 
 	if l.tls != nil {
 		c.tls.Store(l.tls.on(&c.fd))
 	}
+	if c.fd.Exposed() {
+		c.share()
+	}
 	return &SocketConnection{c}
 }
 
@@ -110,6 +114,9 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 	}
 	c.addrs.setPeer(fd, peer)
 	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
+	if exposed {
+		c.share()
+	}
 	return &SocketConnection{c}
 }
 
@@ -121,6 +128,7 @@ func (c *conn) forEmission(exposed bool) (native.Connection, error) {
 	}
 	defer c.fd.Release()
 	if exposed {
+		c.share()
 		return c.fd.Expose()
 	}
 	return c.fd.Objects()
@@ -222,9 +230,12 @@ func (c *conn) finish(closeStream bool) {
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
 	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
-		t.End(c.fd.Surrender())
+		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)
+	}
+	if closeStream {
+		c.wrappers.dropStream()
 	}
 }
 

@@ -75,11 +75,14 @@ func (c *conn) localAddr() net.Addr {
 	return a.local
 }
 
-// keepLocal is for the end: the descriptor goes, the address stays. mu makes the
-// end wait for whoever is asking the descriptor.
+// keepLocal is for the end, and for when others may end it: the descriptor goes, the
+// address stays. mu makes it wait for whoever is asking the descriptor.
 func (a *connAddrs) keepLocal(fd *netfd.FD) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.kept {
+		return
+	}
 	a.kept = true
 	switch {
 	case a.local != nil || a.listen != nil:

@@ -37,6 +37,11 @@ func forgotten(c *conn) {
 	if c.closed() {
 		return
 	}
+	if c.fd.Exposed() {
+		// GIO code may have it: the last reference closes it.
+		go c.end(false)
+		return
+	}
 	forgottenConns.Add(1)
 	if debugLeaks {
 		attrs := []any{"remote", c.addrs.remoteAddr().String(), "local", c.localAddr().String()}

@@ -73,7 +73,11 @@ func (l *listener) beginDirect() {
 	var err error
 	for i := len(loops); i < l.native.SocketCount() && err == nil; i++ {
 		var a *acceptLoop
-		if a, err = d.open(i); err == nil {
+		a, err = d.open(i)
+		for tries := 0; errors.Is(err, os.ErrNoDeadline) && tries < 100; tries++ {
+			a, err = d.open(i) // others were faster, and made it a blocking one again
+		}
+		if err == nil {
 			loops = append(loops, a)
 			go a.run()
 		}

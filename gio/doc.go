@@ -50,10 +50,20 @@
 // nothing of it shows there.
 //
 // A connection's bytes move by the system calls that GSocket would make, without
-// GSocket as long as nobody else may have it. Gotk4, of the connection, its
-// Socket or before that of the service, is what gives it to others; from then on
-// they move by g_socket_receive_with_blocking and g_socket_send_with_blocking.
-// What replaces functions of the C library (by LD_PRELOAD) sees only those.
+// GSocket; TLS and what goes beside the bytes is GIO's. What replaces functions of
+// the C library (by LD_PRELOAD) sees only GIO's calls.
+//
+// Gotk4, of the connection, its Socket or before that of the service, gives the
+// object to others, and it is theirs as well from then on. They may close it: the
+// peer sees the end, and Read and Write, also one that waits, are net.ErrClosed
+// within a second. The garbage collector gives up this package's reference and
+// closes nothing. Such a connection takes a second descriptor.
+//
+// A socket's mode is that of all its duplicates: a program that was started with
+// one, or os.File.Fd, may make it a blocking one at any moment. Nothing here waits
+// in a system call for that. A listening socket is made non-blocking again when a
+// client comes, and has SO_RCVTIMEO set to the least there is, which ends a
+// blocking accept(2) with EAGAIN; whoever accepts from the same socket sees both.
 //
 // # Which thread am I on
 //

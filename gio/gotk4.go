@@ -85,7 +85,8 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 // Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
 // The wrapper is made at the first call and lives until the process ends: that
 // is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
-// Read or Write of this object must not be mixed. Close still closes.
+// Read or Write of this object must not be mixed. Close still closes, and so does
+// GIO code; the garbage collector no longer does.
 // It returns nil after Close, or when GIO makes no object for the socket.
 func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
 	defer runtime.KeepAlive(sc)
@@ -110,6 +111,13 @@ type connWrappers struct {
 	cleanup    runtime.Cleanup
 	connection *gotkgio.SocketConnection
 	socket     *gotkgio.Socket
+	stream     native.Connection // one reference until Close, while there is socket
+}
+
+// share is called before others may get the open file description.
+func (c *conn) share() {
+	c.addrs.keepLocal(&c.fd) // the descriptor may be closed by others
+	c.fd.Share(c.tls.Load() != nil)
 }
 
 // expose returns the GObjects for others to have, and what ends their use here.
@@ -117,8 +125,19 @@ func (c *conn) expose() (n native.Connection, release func(), err error) {
 	if !c.fd.Acquire() {
 		return n, nil, net.ErrClosed
 	}
+	c.share()
 	if n, err = c.fd.Expose(); err != nil {
 		c.fd.Release()
 	}
 	return n, c.fd.Release, err
+}
+
+// dropStream is for the end of a connection that was closed.
+func (w *connWrappers) dropStream() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stream.Valid() {
+		w.stream.Unref()
+		w.stream = native.Connection{}
+	}
 }

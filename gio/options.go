@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"runtime"
 	"syscall"
 	"time"
 
@@ -28,19 +29,17 @@ func (sc *SocketConnection) SetKeepAlive(on bool) error {
 // acknowledged, as net.TCPConn.SetLinger does: sec < 0, the default, delivers
 // them in the background; 0 discards them and resets the connection.
 func (sc *SocketConnection) SetLinger(sec int) error {
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return err
-	}
+	defer runtime.KeepAlive(sc)
 	l := syscall.Linger{Onoff: int32(boolInt(sec >= 0)), Linger: int32(max(sec, 0))}
 	var serr error
-	if err := raw.Control(func(fd uintptr) {
-		serr = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &l)
-	}); err != nil {
-		return err
+	err := sc.c.fd.Control(func(fd int) {
+		serr = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &l)
+	})
+	if err == nil {
+		err = serr
 	}
-	if serr != nil {
-		return sc.c.opError("set", serr)
+	if err != nil {
+		return sc.c.opError("set", err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 // not. Read and Write of the result wait as those of the connection do.
 func (sc *SocketConnection) SyscallConn() (syscall.RawConn, error) {
 	defer runtime.KeepAlive(sc)
+	sc.c.share()
 	raw, err := sc.c.fd.RawConn()
 	if err != nil {
 		return nil, sc.c.opError("raw-control", err)

@@ -53,15 +53,17 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.sc.SyscallCon
 // another process, or to net.FileConn.
 func (s *Socket) File() (f *os.File, err error) {
 	sc := s.sc
-	err = sc.use("file", func(native.Connection) error {
-		fd, err := sys.Dup(sc.c.fd.Sysfd())
-		if err != nil {
-			return os.NewSyscallError("fcntl", err)
-		}
-		f = os.NewFile(uintptr(fd), "socket")
-		return nil
-	})
-	return f, err
+	defer runtime.KeepAlive(sc)
+	sc.c.share()
+	fd, derr := -1, error(nil)
+	err = sc.c.fd.Control(func(n int) { fd, derr = sys.Dup(n) })
+	if err == nil && derr != nil {
+		err = os.NewSyscallError("fcntl", derr)
+	}
+	if err != nil {
+		return nil, sc.c.opError("file", err)
+	}
+	return os.NewFile(uintptr(fd), "socket"), nil
 }
 
 // LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
@@ -90,6 +92,10 @@ func (s *Socket) Gotk4() *gotkgio.Socket {
 	c.wrappers.mu.Lock()
 	defer c.wrappers.mu.Unlock()
 	if c.wrappers.socket == nil {
+		// The end of the stream would close the socket, which GIO code may use for
+		// as long as nobody calls Close.
+		n.Ref()
+		c.wrappers.stream = n
 		o := native.Wrap(n.SocketPointer())
 		c.wrappers.socket = &gotkgio.Socket{
 			Object:        o,

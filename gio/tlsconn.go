@@ -100,6 +100,9 @@ func (sc *SocketConnection) startTLS(ctx context.Context, t *giostream.TLS) erro
 	}
 	err := errors.New("the connection speaks TLS already")
 	if c.tls.CompareAndSwap(nil, t) {
+		if c.fd.Shared() {
+			c.share() // TLS moves the bytes by GIO from now on
+		}
 		if err = net.ErrClosed; !c.closed() { // Close may have looked before
 			err = t.Handshake(ctx)
 		}

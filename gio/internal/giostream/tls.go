@@ -245,23 +245,30 @@ func (t *TLS) Begun() bool { return t != nil && t.stream.Valid() }
 
 // End closes TLS and then the connection below, whose reference it takes over: when
 // the handshake is over, if it is in progress. Nobody uses the descriptor any more.
-func (t *TLS) End(below native.Connection) {
+// With closeStream false it gives up the references alone.
+func (t *TLS) End(below native.Connection, closeStream bool) {
 	t.rdl.set(zeroTime)
 	t.wdl.set(zeroTime)
 	if !t.hs.running() {
-		t.endNow(below)
+		t.endNow(below, closeStream)
 		return
 	}
 	go func() {
 		<-t.hs.done
-		t.endNow(below)
+		t.endNow(below, closeStream)
 	}()
 }
 
-func (t *TLS) endNow(below native.Connection) {
+func (t *TLS) endNow(below native.Connection, close bool) {
 	if t.stream.Valid() {
-		closeStream(t.stream, false)
+		if close {
+			closeStream(t.stream, false)
+		}
 		t.stream.Free()
+	}
+	if !close {
+		below.Unref()
+		return
 	}
 	below.Close()
 }

@@ -42,6 +42,9 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
       g_cancellable_reset (st->cancel);
       gsv_accept (st);
     }
+  else if (g_error_matches (err.error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)
+           && !st->closed)
+    gsv_accept (st); /* another process was faster */
   else
     {
       err.sys_errno = errno_of_text (err.error->message);
@@ -54,12 +57,16 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
 void
 gsv_accept (gsv_state *st)
 {
+  guint i;
+
   if (st->accepting || st->closed)
     return;
   st->want_accept = st->socks->len == 0;
   if (st->want_accept)
     return;
   st->accepting = TRUE;
+  for (i = 0; i < st->socks->len; i++)
+    gsv_ensure_nonblock (gsv_sock_fd (st, (int) i));
   gsv_enter (st);
   g_socket_listener_accept_async (st->listener, st->cancel, on_accepted, st);
   gsv_leave (st);

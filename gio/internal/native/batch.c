@@ -105,6 +105,7 @@ gsv_accept_batch (gsv_state *st)
       for (i = 0; i < len; i++)
         {
           fds[i].fd = gsv_sock_fd (st, (int) ((st->next + i) % total));
+          gsv_ensure_nonblock (fds[i].fd);
           fds[i].events = POLLIN;
           fds[i].revents = 0;
         }

@@ -25,7 +25,8 @@ gsv_descriptors_low (gsv_state *st, int margin)
 
   if (st->socks->len == 0)
     return FALSE;
-  fd = fcntl (gsv_sock_fd (st, 0), F_DUPFD_CLOEXEC, 0);
+  fd = fcntl (st->dummy >= 0 ? st->dummy : gsv_sock_fd (st, 0),
+              F_DUPFD_CLOEXEC, 0);
   if (fd < 0)
     return TRUE;
   close (fd);
@@ -54,7 +55,11 @@ fdwatch_check (GSource *source)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      readable |= (s->poll.events & s->poll.revents & G_IO_IN) != 0;
+      if (!(s->poll.events & s->poll.revents & G_IO_IN))
+        continue;
+      readable = TRUE;
+      /* GIO's accept comes next. */
+      gsv_ensure_nonblock (gsv_sock_fd (st, (int) i));
     }
   if (!readable)
     return FALSE;

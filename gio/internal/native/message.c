@@ -38,8 +38,9 @@ gsv_send_message (GSocket *socket, GSocketControlMessage *message)
   GPollableReturn r;
 
   errno = 0;
-  r = g_socket_send_message_with_timeout (socket, NULL, NULL, 0, &message, 1, 0,
-                                          0, NULL, NULL, NULL);
+  /* The flag counts where others have made the descriptor a blocking one. */
+  r = g_socket_send_message_with_timeout (socket, NULL, NULL, 0, &message, 1,
+                                          MSG_DONTWAIT, 0, NULL, NULL, NULL);
   if (r == G_POLLABLE_RETURN_OK)
     return 0;
   if (r == G_POLLABLE_RETURN_WOULD_BLOCK)
@@ -81,7 +82,7 @@ take_rights (struct cmsghdr *c, gsv_received *out)
 /* Not g_socket_receive_message: that waits or not as the GSocket's property
  * "blocking" says, which belongs to whoever else uses the GSocket. */
 int
-gsv_receive_message (GSocket *socket, int want, gsv_received *out)
+gsv_receive_message (int fd, int want, gsv_received *out)
 {
   union {
     struct cmsghdr align;
@@ -93,13 +94,10 @@ gsv_receive_message (GSocket *socket, int want, gsv_received *out)
   struct iovec iov = { bytes, 2 };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
   struct cmsghdr *c;
-  int fd = g_socket_get_fd (socket);
   gssize n;
 
   memset (out, 0, sizeof *out);
   out->fd = -1;
-  if (g_socket_is_closed (socket))
-    return -EBADF;
   if (want == GSV_WANT_FD)
     {
       int spare;

@@ -27,7 +27,7 @@ func NewCredentialsMessage() Message { return Message{C.gsv_credentials_message(
 
 func (m Message) Unref() { C.gsv_unref(C.gpointer(m.m)) }
 
-// SendMessage and ReceiveMessage never block; a failure is an errno.
+// SendMessage never blocks; a failure is an errno.
 
 func (n Connection) SendMessage(m Message) syscall.Errno {
 	return errnoOf(C.gsv_send_message(n.socket, m.m))
@@ -51,10 +51,12 @@ const (
 	WantCredentials = C.GSV_WANT_CREDENTIALS
 )
 
-// ReceiveMessage answers count == 0 at the end of the stream.
-func (n Connection) ReceiveMessage(want int) (r Received, count int, errno syscall.Errno) {
+// ReceiveMessage takes one byte and what came with it from a descriptor, without
+// ever blocking. It answers count == 0 at the end of the stream; a failure is an
+// errno.
+func ReceiveMessage(fd, want int) (r Received, count int, errno syscall.Errno) {
 	var out C.gsv_received
-	c := C.gsv_receive_message(n.socket, C.int(want), &out)
+	c := C.gsv_receive_message(C.int(fd), C.int(want), &out)
 	if c < 0 {
 		return r, 0, syscall.Errno(-c)
 	}

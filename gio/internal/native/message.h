@@ -19,11 +19,11 @@ typedef struct {
 
 enum { GSV_WANT_FD, GSV_WANT_CREDENTIALS };
 
-/* Any thread, the caller holds a reference to the socket. Results below 0 are
+/* Any thread, the caller holds a reference to the socket or has the descriptor. Results below 0 are
  * negative errnos. */
 GSocketControlMessage *gsv_fd_message (int fd, gsv_error *err);
 GSocketControlMessage *gsv_credentials_message (void);
 int gsv_send_message (GSocket *socket, GSocketControlMessage *message);
-int gsv_receive_message (GSocket *socket, int want, gsv_received *out);
+int gsv_receive_message (int fd, int want, gsv_received *out);
 
 #endif

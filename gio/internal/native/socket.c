@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 void
@@ -20,13 +22,40 @@ gsv_sock_free (gpointer data)
   g_free (s);
 }
 
+/* Whoever has a duplicate shares the mode: a program that this one has started,
+ * os.File.Fd. Only for a look: they may change it right after. */
+void
+gsv_ensure_nonblock (int fd)
+{
+  int flags = fcntl (fd, F_GETFL);
+
+  if (flags >= 0 && !(flags & O_NONBLOCK))
+    fcntl (fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* So accept(2) waits for a tick of the kernel's clock at most when it finds the
+ * mode changed and the client gone. While the mode is ours it has no effect. The
+ * accepted sockets of some families inherit it, see sys.ClearReceiveTimeout. */
+static void
+bound_accept (int fd)
+{
+  struct timeval t = { 0, 0 };
+  socklen_t len = sizeof t;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &t, &len) == 0 && t.tv_sec == 0
+      && t.tv_usec > 0 && t.tv_usec < 10000)
+    return;
+  t.tv_sec = 0;
+  t.tv_usec = 1;
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+}
+
 /* commit enters a socket once GIO serves it; spare is taken over, -1: none was
  * had, so one is asked for now, and without it the socket cannot be swapped. */
 void
 gsv_commit (gsv_state *st, GSocket *socket, int spare)
 {
   gsv_sock *s = g_new0 (gsv_sock, 1);
-  int flags;
 
   s->socket = g_object_ref (socket);
   s->fd = g_socket_get_fd (socket);
@@ -34,9 +63,8 @@ gsv_commit (gsv_state *st, GSocket *socket, int spare)
    * (or was taken by another process) between poll and accept. */
   g_socket_set_blocking (socket, FALSE);
   /* GIO goes on when it cannot; our own accept would wait on the loop. */
-  flags = fcntl (s->fd, F_GETFL);
-  if (flags >= 0 && !(flags & O_NONBLOCK))
-    fcntl (s->fd, F_SETFL, flags | O_NONBLOCK);
+  gsv_ensure_nonblock (s->fd);
+  bound_accept (s->fd);
   if (spare < 0 && st->dummy >= 0)
     spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
   s->spare = spare;
@@ -55,12 +83,13 @@ gsv_sock_count (gsv_state *st)
   return (int) st->socks->len;
 }
 
-/* Where the listening socket itself is. */
+/* Where the listening socket itself is; -1 once others have closed the GSocket:
+ * the number may be another file's then. */
 int
 gsv_sock_fd (gsv_state *st, int i)
 {
   gsv_sock *s = st->socks->pdata[i];
-  return s->out ? s->spare : s->fd;
+  return s->out ? s->spare : g_socket_get_fd (s->socket);
 }
 
 /* Where GIO keeps what was given with the address. */
@@ -104,7 +133,7 @@ gsv_watch (gsv_state *st)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      s->poll.events = events;
+      s->poll.events = g_socket_is_closed (s->socket) ? 0 : events;
       s->spare_poll.events = st->paused ? 0 : events;
     }
 }

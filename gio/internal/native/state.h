@@ -119,6 +119,7 @@ GSource *gsv_source_attach (gsv_state *st, GSourceFuncs *funcs, int priority);
 void gsv_source_end (GSource **source);
 
 void gsv_sock_free (gpointer sock);
+void gsv_ensure_nonblock (int fd);
 void gsv_commit (gsv_state *st, GSocket *socket, int spare);
 GObject *gsv_source_of (gsv_sock *s);
 void gsv_watch (gsv_state *st);

@@ -119,6 +119,9 @@ move (int from, int to)
 static void
 swap_out (gsv_state *st, gsv_sock *s)
 {
+  /* By others: the number may be another file's. */
+  if (g_socket_is_closed (s->socket))
+    return;
   if (s->spare < 0) /* there was no descriptor when it was added */
     s->spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
   if (s->spare >= 0 && move (s->fd, s->spare))

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // How much is moved at a time through a buffer, and when the kernel moves it
@@ -45,6 +47,8 @@ type copier struct {
 	waited                      bool  // for something to come
 	spliceErr                   error // of the last splice
 	fromSrc, intoPipe, fromPipe Attempt
+
+	restore [2]func(fd int) // the timeouts of src for Reading and dst for Writing, see bound
 }
 
 // Copy moves from src to dst until src's end, an error, or remain bytes, if that is
@@ -139,6 +143,7 @@ func (c *copier) tryBuffer(int64) (int64, syscall.Errno) {
 // splice moves by splice(2) for as long as it is worth it. It returns without an
 // error when a buffer is better.
 func (c *copier) splice() (Side, error) {
+	defer c.restoreTimeouts()
 	for small := 0; small < spliceEnd && c.remain != 0; {
 		if worked, err := c.spliceIn(); !worked || err != nil {
 			return Source, err
@@ -178,6 +183,8 @@ func (c *copier) spliceIn() (worked bool, err error) {
 	}
 	switch c.spliceErr {
 	case nil:
+	case net.ErrClosed:
+		return false, net.ErrClosed
 	case unix.EINVAL, unix.ENOSYS, unix.EPERM, unix.EMFILE, unix.ENFILE:
 		return false, nil
 	default:
@@ -192,6 +199,12 @@ func (c *copier) spliceIn() (worked bool, err error) {
 
 // trySpliceIn has a pipe for as long as there is something in it.
 func (c *copier) trySpliceIn(int64) (int64, syscall.Errno) {
+	o := &c.src.ops[Reading]
+	o.moving.Lock()
+	defer o.moving.Unlock()
+	if !c.bound(c.src, Reading) {
+		return 0, unix.EBADF
+	}
 	if c.pipe, c.spliceErr = pipes.get(); c.spliceErr != nil {
 		return 0, 0
 	}
@@ -215,19 +228,55 @@ func (c *copier) spliceOut() (done int, err error) {
 	defer fd.fdmu.unlock(Writing)
 	c.spliceErr = nil
 	n, err := fd.runPolled(Writing, int64(c.n), c.fromPipe)
-	if err == nil && c.spliceErr != nil {
+	switch {
+	case err != nil || c.spliceErr == nil:
+	case c.spliceErr == net.ErrClosed:
+		err = net.ErrClosed
+	default:
 		err = os.NewSyscallError("splice", c.spliceErr)
 	}
 	return int(n), err
 }
 
 func (c *copier) trySpliceOut(done int64) (int64, syscall.Errno) {
+	o := &c.dst.ops[Writing]
+	o.moving.Lock()
+	defer o.moving.Unlock()
+	if !c.bound(c.dst, Writing) {
+		return 0, unix.EBADF
+	}
 	var n int
 	n, c.spliceErr = c.dst.splice(c.pipe.r, c.n-int(done), Writing)
 	if c.spliceErr == unix.EAGAIN {
 		return 0, unix.EAGAIN
 	}
 	return int64(n), 0
+}
+
+// bound has splice(2) not wait where others may have made the descriptor a blocking
+// one; SPLICE_F_NONBLOCK is about the pipe. It is called before each, inside
+// runPolled; false when GIO code has closed the GSocket.
+func (c *copier) bound(fd *FD, dir Direction) bool {
+	switch {
+	case !fd.modeShared.Load():
+	case fd.closedByOthers():
+		c.spliceErr = net.ErrClosed
+		return false
+	case c.restore[dir] == nil:
+		c.restore[dir] = boundWaits[dir](fd.poller.Load().fd)
+	}
+	return true
+}
+
+var boundWaits = [2]func(fd int) (restore func(fd int)){Reading: sys.BoundReceives, Writing: sys.BoundSends}
+
+func (c *copier) restoreTimeouts() {
+	for dir, fd := range [2]*FD{Reading: c.src, Writing: c.dst} {
+		if restore := c.restore[dir]; restore != nil {
+			_ = fd.Control(restore)
+			c.restore[dir] = nil
+		}
+	}
 }
 
 // splice moves at most n bytes between the descriptor and an end of a pipe, inside

@@ -7,7 +7,7 @@ import "time"
 // error when the peer may not have read all. It does nothing unless the
 // GTcpConnection is to be closed so.
 func (fd *FD) Drain(patience time.Duration) error {
-	if !fd.HasObjects() || !fd.objects.native.Graceful() {
+	if !fd.HasObjects() || fd.closedByOthers() || !fd.objects.native.Graceful() {
 		return nil
 	}
 	p, err := fd.register()
@@ -31,7 +31,7 @@ func (fd *FD) Drain(patience time.Duration) error {
 	o := &fd.ops[Reading]
 	for buf := make([]byte, 4096); ; {
 		o.buf, o.n, o.want, o.errno = buf, 0, 1, 0
-		err := p.raw.Read(p.step[Reading])
+		err := fd.poll(p, Reading)
 		switch {
 		case err != nil:
 			return bareError(err)

@@ -48,10 +48,16 @@ type FD struct {
 	// under it, nothing else; no user code runs under it.
 	mu          sync.Mutex
 	evicted     bool    // nobody registers any more
+	inode       uint64  // the socket's, when it was exposed without a poller
 	sharedWaits uint8   // how often Read has waited in the shared poller
 	waiter      *waiter // where it waits there, or nil
 
 	ops [2]operation // each under its direction's lock
+
+	// modeShared is set for good once others may have the open file description,
+	// and hence may change its mode at any moment. See Share.
+	modeShared atomic.Bool
+	lost       atomic.Bool // GIO code has closed the GSocket, and the poller's file is closed for it
 }
 
 // operation is what a direction is busy with. FD.step makes one try after the
@@ -62,6 +68,9 @@ type operation struct {
 	n     int64 // moved so far
 	want  int64
 	errno syscall.Errno // of the last try
+
+	polling atomic.Bool // in the poller's hands: its file stays open
+	moving  sync.Mutex  // held in system calls that the mode decides whether they wait
 }
 
 // Attempt moves bytes once, without ever blocking, when done have moved before. It
@@ -74,7 +83,7 @@ type Attempt func(done int64) (n int64, errno syscall.Errno)
 type Config struct {
 	FD         int               // connected and non-blocking
 	Connection native.Connection // with one reference, which the FD takes over; may be none
-	Exposed    bool              // others may have the objects already
+	Exposed    bool              // others may have the objects already, if there are any
 	Unix       bool              // an AF_UNIX socket
 	Lingers    bool              // SO_LINGER may be set: closing may take time
 	Shared     *SharedPoller     // may be nil
@@ -86,7 +95,11 @@ type Config struct {
 func (fd *FD) Init(c Config) {
 	fd.sysfd, fd.unix, fd.lingers, fd.shared = int32(c.FD), c.Unix, c.Lingers, c.Shared
 	fd.idle.limit.Store(int64(max(c.IdleTimeout, 0)))
-	fd.objects.init(c.Connection, c.Exposed || !sys.HasSocketCalls)
+	fd.objects.init(c.Connection)
+	if c.Exposed && c.Connection.Valid() {
+		fd.Share(false)
+		fd.expose()
+	}
 }
 
 // Sysfd is the descriptor's number, which is good while a reference is held.
@@ -165,7 +178,7 @@ func (fd *FD) WriteLocked(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	if !fd.writeDeadline() {
+	if !fd.writeDeadline() && !fd.objects.exposed() {
 		// Nearly always the kernel takes it all, and nobody has to be asked.
 		n, errno := fd.send(b)
 		if n > 0 {
@@ -221,22 +234,23 @@ const (
 	briefSend = 16 << 10
 )
 
-// recv makes the system call that g_socket_receive_with_blocking makes, or has GIO
-// make it once others may have the GSocket: then it is GIO that knows whether it
-// is still open. It never blocks.
+// recv makes the system call that g_socket_receive_with_blocking makes. It never
+// blocks, whatever the mode.
 func (fd *FD) recv(b []byte) (int, syscall.Errno) {
-	if fd.objects.exposed() {
-		return fd.objects.native.Recv(b)
+	n, errno := fd.number(Reading)
+	if errno != 0 {
+		return 0, errno
 	}
-	return sys.Recv(int(fd.sysfd), b, len(b) <= briefRecv && !fd.unix)
+	return sys.Recv(n, b, len(b) <= briefRecv && !fd.unix)
 }
 
 // send is the same for g_socket_send_with_blocking.
 func (fd *FD) send(b []byte) (int, syscall.Errno) {
-	if fd.objects.exposed() {
-		return fd.objects.native.Send(b)
+	n, errno := fd.number(Writing)
+	if errno != 0 {
+		return 0, errno
 	}
-	return sys.Send(int(fd.sysfd), b, len(b) <= briefSend && !fd.unix && fd.sendsBrief())
+	return sys.Send(n, b, len(b) <= briefSend && !fd.unix && fd.sendsBrief())
 }
 
 // sendsBrief is the choice between what all connections move together and how

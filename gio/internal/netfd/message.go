@@ -104,14 +104,13 @@ func fromNobody(r native.Received) bool {
 // receive waits for one byte and what comes with it. The caller holds Reading's
 // lock.
 func (fd *FD) receive(want int) (r native.Received, err error) {
-	n, err := fd.Objects()
-	if err != nil {
-		return r, err
-	}
 	got, errno, err := fd.run(Reading, 1, func(int64) (int64, syscall.Errno) {
 		var count int
-		var errno syscall.Errno
-		r, count, errno = n.ReceiveMessage(want)
+		from, errno := fd.number(Reading)
+		if errno != 0 {
+			return 0, errno
+		}
+		r, count, errno = native.ReceiveMessage(from, want)
 		return int64(count), errno
 	})
 	switch {

@@ -24,7 +24,7 @@ type objects struct {
 const (
 	noObjects      = iota
 	madeObjects    // ours alone
-	exposedObjects // others may have them: bytes move by GIO
+	exposedObjects // others may have them, and close them
 )
 
 // CountConnections has every connection count from then on until GObject finalizes
@@ -42,7 +42,7 @@ func Counted() (accepted, finalized uint64) {
 	return a + uint64(withoutObjects.begun.Load()), f + uint64(withoutObjects.ended.Load())
 }
 
-func (o *objects) init(n native.Connection, exposed bool) {
+func (o *objects) init(n native.Connection) {
 	counts := CountConnections.Load()
 	switch {
 	case !n.Valid():
@@ -54,11 +54,7 @@ func (o *objects) init(n native.Connection, exposed bool) {
 		n.Count()
 	}
 	o.native = n
-	if exposed {
-		o.state.Store(exposedObjects)
-	} else {
-		o.state.Store(madeObjects)
-	}
+	o.state.Store(madeObjects)
 }
 
 func (o *objects) exposed() bool { return o.state.Load() == exposedObjects }
@@ -71,22 +67,14 @@ func (fd *FD) Exposed() bool { return fd.objects.exposed() }
 
 // Objects returns the GObjects, which are made if there are none, or why there
 // can't be any. The caller holds a reference.
-func (fd *FD) Objects() (native.Connection, error) { return fd.makeObjects(madeObjects) }
-
-// Expose is Objects for somebody else to have them. From then on bytes move by
-// GIO: when it closes the GSocket, no byte must go to a descriptor that has become
-// something else.
-func (fd *FD) Expose() (native.Connection, error) { return fd.makeObjects(exposedObjects) }
-
-func (fd *FD) makeObjects(want uint32) (native.Connection, error) {
+func (fd *FD) Objects() (native.Connection, error) {
 	o := &fd.objects
-	if o.state.Load() >= want {
+	if o.state.Load() != noObjects {
 		return o.native, nil
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	state := o.state.Load()
-	if state == noObjects {
+	if o.state.Load() == noObjects {
 		n, err := native.NewConnection(int(fd.sysfd))
 		if err != nil {
 			return native.Connection{}, os.NewSyscallError("socket", err)
@@ -96,11 +84,8 @@ func (fd *FD) makeObjects(want uint32) (native.Connection, error) {
 			n.Count()
 			withoutObjects.begun.Add(-1)
 		}
-		if !sys.HasSocketCalls {
-			want = exposedObjects
-		}
+		o.state.Store(madeObjects)
 	}
-	o.state.Store(max(state, want))
 	return o.native, nil
 }
 
@@ -124,6 +109,7 @@ func (fd *FD) Destroy(closeStream bool) {
 // Surrender is Destroy for who closes the GObjects, if there are any. The reference
 // is the caller's then.
 func (fd *FD) Surrender() native.Connection {
+	fd.unwatch()
 	n := fd.objects.native
 	fd.objects.native = native.Connection{}
 	return n

@@ -1,6 +1,7 @@
 package netfd
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync/atomic"
@@ -34,15 +35,14 @@ func (fd *FD) register() (*poller, error) {
 	if p := fd.poller.Load(); p != nil {
 		return p, nil
 	}
-	if fd.objects.exposed() && fd.objects.native.FD() < 0 {
-		return nil, net.ErrClosed // by GIO: the number may be something else's
+	if fd.closedByOthers() {
+		return nil, net.ErrClosed
 	}
-	n, err := sys.Dup(int(fd.sysfd))
+	p, err := fd.newPoller()
+	for tries := 0; errors.Is(err, os.ErrNoDeadline) && tries < 100; tries++ {
+		p, err = fd.newPoller() // others were faster, and made it a blocking one again
+	}
 	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	p := &poller{fd: n}
-	if p.file, p.raw, err = newPolledFile(n, "socket"); err != nil {
 		return nil, err
 	}
 	for dir := range p.step {
@@ -50,6 +50,30 @@ func (fd *FD) register() (*poller, error) {
 	}
 	fd.poller.Store(p)
 	fd.wakeShared() // deadlines are the poller's: wait there
+	return p, nil
+}
+
+// newPoller is for register.
+func (fd *FD) newPoller() (*poller, error) {
+	n, err := sys.Dup(int(fd.sysfd))
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	// GIO code may have closed it in that moment, and the number be another file's.
+	if fd.objects.exposed() && (fd.inode == 0 || sys.Inode(n) != fd.inode) {
+		_ = syscall.Close(n)
+		return nil, net.ErrClosed
+	}
+	giveBack := func() {}
+	if fd.modeShared.Load() {
+		// NewFile polls nothing else. It is given back: they may have wanted it.
+		giveBack = sys.BorrowNonblock(n)
+	}
+	p := &poller{fd: n}
+	if p.file, p.raw, err = newPolledFile(n, "socket"); err != nil {
+		return nil, err
+	}
+	giveBack()
 	return p, nil
 }
 
@@ -74,7 +98,7 @@ func newPolledFile(n int, name string) (*os.File, syscall.RawConn, error) {
 func (fd *FD) do(dir Direction) error {
 	fd.idle.ended(dir)
 	// A deadline counts before trying: with a poller it is for that to say.
-	if fd.poller.Load() == nil && fd.step(dir) {
+	if fd.poller.Load() == nil && !fd.objects.exposed() && fd.step(dir) {
 		return nil
 	}
 	err := fd.wait(dir)
@@ -123,7 +147,7 @@ func (fd *FD) wait(dir Direction) error {
 		if fd.idle.passed(dir) {
 			return fd.idle.error()
 		}
-		if dir == Writing || !fd.waitShared() {
+		if dir == Writing || fd.objects.exposed() || !fd.waitShared() {
 			var err error
 			if p, err = fd.register(); err != nil {
 				return err
@@ -138,12 +162,7 @@ func (fd *FD) wait(dir Direction) error {
 		}
 	}
 	for {
-		var err error
-		if dir == Reading {
-			err = p.raw.Read(p.step[Reading])
-		} else {
-			err = p.raw.Write(p.step[Writing])
-		}
+		err := fd.poll(p, dir)
 		if err == nil {
 			return nil
 		}
@@ -153,11 +172,23 @@ func (fd *FD) wait(dir Direction) error {
 	}
 }
 
+// poll makes steps until the operation is over, and has the poller wait in between.
+func (fd *FD) poll(p *poller, dir Direction) (err error) {
+	fd.ops[dir].polling.Store(true)
+	if dir == Reading {
+		err = p.raw.Read(p.step[Reading])
+	} else {
+		err = p.raw.Write(p.step[Writing])
+	}
+	fd.ops[dir].polling.Store(false)
+	return err
+}
+
 // waitError says why the poller has ended a wait; nil is to wait on.
 func (fd *FD) waitError(p *poller, dir Direction, err error) error {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if fd.Closed() {
+	if fd.Closed() || fd.lost.Load() {
 		return net.ErrClosed
 	}
 	if err != os.ErrDeadlineExceeded || p.idleAt[dir].Load() == 0 {
@@ -190,6 +221,9 @@ func (fd *FD) SetDeadline(t time.Time, rd, wr bool) error {
 		return net.ErrClosed
 	}
 	defer fd.fdmu.decref()
+	if fd.closedByOthers() {
+		return net.ErrClosed
+	}
 	p := fd.poller.Load()
 	if p == nil {
 		if t.IsZero() {
@@ -211,7 +245,7 @@ func (fd *FD) SetDeadline(t time.Time, rd, wr bool) error {
 		if set {
 			p.deadline[dir] = t
 			if err := fd.apply(p, Direction(dir)); err != nil {
-				return bareError(err)
+				return fd.waitResult(err)
 			}
 		}
 	}

@@ -19,6 +19,9 @@ func (fd *FD) RawConn() (syscall.RawConn, error) {
 		return nil, net.ErrClosed
 	}
 	defer fd.fdmu.decref()
+	if fd.closedByOthers() {
+		return nil, net.ErrClosed
+	}
 	p, err := fd.register()
 	if err != nil {
 		return nil, err
@@ -26,22 +29,38 @@ func (fd *FD) RawConn() (syscall.RawConn, error) {
 	return &rawConn{fd, p}, nil
 }
 
-func (r *rawConn) Control(f func(fd uintptr)) error { return r.error(r.p.raw.Control(f)) }
+func (r *rawConn) Control(f func(fd uintptr)) error {
+	if r.closed() {
+		return net.ErrClosed
+	}
+	return r.fd.waitResult(r.p.raw.Control(f))
+}
 
 func (r *rawConn) Read(f func(fd uintptr) bool) error {
-	for {
+	for !r.closed() {
 		if err := r.p.raw.Read(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Reading) {
-			return r.error(err)
+			return r.fd.waitResult(err)
 		}
 	}
+	return net.ErrClosed
 }
 
 func (r *rawConn) Write(f func(fd uintptr) bool) error {
-	for {
+	for !r.closed() {
 		if err := r.p.raw.Write(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Writing) {
-			return r.error(err)
+			return r.fd.waitResult(err)
 		}
 	}
+	return net.ErrClosed
+}
+
+// closed tells whether we or others have closed the connection.
+func (r *rawConn) closed() bool {
+	if !r.fd.fdmu.incref() {
+		return true
+	}
+	defer r.fd.fdmu.decref()
+	return r.fd.closedByOthers()
 }
 
 // restoreDeadline tells whether the file's deadline was the idle limit's, left by an
@@ -51,11 +70,4 @@ func (r *rawConn) restoreDeadline(dir Direction) bool {
 	r.fd.mu.Lock()
 	defer r.fd.mu.Unlock()
 	return !r.fd.Closed() && r.p.idleAt[dir].Load() != 0 && r.p.setDeadline(dir, r.p.deadline[dir], 0) == nil
-}
-
-func (r *rawConn) error(err error) error {
-	if err != nil && r.fd.Closed() {
-		return net.ErrClosed
-	}
-	return bareError(err)
 }

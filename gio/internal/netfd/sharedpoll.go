@@ -239,7 +239,7 @@ func (fd *FD) waitShared() bool {
 func (fd *FD) enter(e *sharedEpoll) *waiter {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if fd.evicted || fd.Closed() || fd.poller.Load() != nil || fd.sharedWaits == maxSharedWaits {
+	if fd.evicted || fd.Closed() || fd.objects.exposed() || fd.poller.Load() != nil || fd.sharedWaits == maxSharedWaits {
 		return nil
 	}
 	w := e.enter(fd.sysfd, fd.sharedWaits > 0, fd.idle.at(Reading))

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HasSocketCalls tells whether there is a system call for each of what Recv, Send
-// and Accept do.
+// HasSocketCalls tells whether there is a system call of its own for each of what
+// Recv, Send and Accept do.
 const HasSocketCalls = true
 
 func sockcall(call uintptr, fd int, b []byte, flags uintptr, brief bool) (int, syscall.Errno) {
@@ -71,7 +71,8 @@ func Close(fd int, brief bool) {
 }
 
 // Accept is accept4. It is brief, hence for a listening socket that
-// EnsureNonblock has seen. It fills in the client's address and returns that
+// EnsureNonblock has seen, and that native has given a receive timeout: others may
+// have made it a blocking one since. It fills in the client's address and returns that
 // address's length, which may be more than there was room for.
 func Accept(fd int, peer []byte) (client, peerLen int, errno syscall.Errno) {
 	if fault := AcceptFault.Load(); fault != nil {

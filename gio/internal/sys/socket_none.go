@@ -9,13 +9,34 @@ import (
 )
 
 // HasSocketCalls: these machines have one system call for all that sockets do, and
-// GIO makes it. Recv, Send, Accept and Close are never to be called here.
+// GIO makes it. Accept and Close are never to be called here.
 const HasSocketCalls = false
 
-func Recv(int, []byte, bool) (int, syscall.Errno) { return 0, syscall.ENOSYS }
-func Send(int, []byte, bool) (int, syscall.Errno) { return 0, syscall.ENOSYS }
-func Close(int, bool)                             {}
-func EnsureNonblock(int) bool                     { return false }
+// Recv is recvfrom without an address. It never blocks, also when somebody has
+// made the descriptor a blocking one. b is not empty; 0 bytes are the end.
+func Recv(fd int, b []byte, _ bool) (int, syscall.Errno) {
+	for {
+		n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT)
+		if err != unix.EINTR {
+			errno, _ := err.(syscall.Errno)
+			return max(n, 0), errno
+		}
+	}
+}
+
+// Send is the same for sendto, and raises no SIGPIPE.
+func Send(fd int, b []byte, _ bool) (int, syscall.Errno) {
+	for {
+		n, err := unix.SendmsgN(fd, b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if err != unix.EINTR {
+			errno, _ := err.(syscall.Errno)
+			return max(n, 0), errno
+		}
+	}
+}
+
+func Close(int, bool)         {}
+func EnsureNonblock(int) bool { return false }
 
 func Accept(int, []byte) (client, peerLen int, errno syscall.Errno) { return -1, 0, syscall.ENOSYS }
 

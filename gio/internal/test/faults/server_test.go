@@ -70,6 +70,8 @@ func faultServer(args []string) error {
 			svc.Stop()
 		case "start":
 			svc.Start()
+		case "steal":
+			steal()
 		case "close":
 			if err := svc.Close(); err != nil {
 				return err

@@ -120,6 +120,7 @@ func faultScenes() []faultScene {
 		acceptFailsOnce(syscall.ECONNABORTED, "ECONNABORTED"),
 		acceptFailsOnce(syscall.EPROTO, "EPROTO"),
 		acceptFailsOnce(syscall.EINTR, "EINTR"),
+		listenerStolen(),
 		{name: "8 clients reset before they are accepted", play: func(p *faultPeer) (string, bool) {
 			p.tell("stop")
 			for range 8 { // plain GIO has a backlog of 10

@@ -4,6 +4,9 @@
  *     hog     take every descriptor        free    give them back
  *     stop    g_socket_service_stop        start   g_socket_service_start
  *     close   stop, close and end
+ *     rest    hold the loop for half a second, once that was answered
+ *     steal   what a program does that has a duplicate of the listening socket:
+ *             take the client and make the socket a blocking one
  *
  *     cc -o plain plain.c $(pkg-config --cflags --libs gio-2.0 gio-unix-2.0)
  */
@@ -13,6 +16,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static GSocketService *service;
@@ -47,6 +51,26 @@ on_incoming (GSocketService *s, GSocketConnection *c, GObject *source,
   return TRUE;
 }
 
+static void
+steal (void)
+{
+  int fd, client;
+
+  for (fd = 3; fd < 64; fd++)
+    {
+      int listens = 0;
+      socklen_t len = sizeof listens;
+      if (getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0
+          || !listens)
+        continue;
+      client = accept (fd, NULL, NULL);
+      fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) & ~O_NONBLOCK);
+      if (client >= 0)
+        close (client);
+      return;
+    }
+}
+
 static gboolean
 on_command (GIOChannel *channel, GIOCondition condition, gpointer data)
 {
@@ -75,8 +99,12 @@ on_command (GIOChannel *channel, GIOCondition condition, gpointer data)
       g_socket_listener_close (G_SOCKET_LISTENER (service));
       g_main_loop_quit (loop);
     }
+  else if (strcmp (line, "steal") == 0)
+    steal ();
   printf ("done\n");
   fflush (stdout);
+  if (strcmp (line, "rest") == 0)
+    g_usleep (500000);
   g_free (line);
   return TRUE;
 }
