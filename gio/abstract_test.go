@@ -1,7 +1,6 @@
 package gio_test
 
 import (
-	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -104,9 +103,9 @@ func TestPathsWithZeroBytesAreRefused(t *testing.T) {
 	defer l.Close()
 	for _, name := range []string{path + "\x00", path + "\x00x"} {
 		_, err := l.Listen("unix", name)
-		require.ErrorContains(t, err, "zero byte", fmt.Sprintf("%q", name))
+		require.ErrorContains(t, err, "zero byte", "%q", name)
 		_, err = newClient(t, nil).Dial(t.Context(), "unix", name)
-		require.ErrorContains(t, err, "zero byte", fmt.Sprintf("%q", name))
+		require.ErrorContains(t, err, "zero byte", "%q", name)
 	}
 	require.NoFileExists(t, path)
 }

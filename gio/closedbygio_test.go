@@ -245,7 +245,6 @@ func TestCollectorLeavesGIOItsConnection(t *testing.T) {
 						requireTimeout(t, err)
 					}
 					alive, end := expose(c)
-					c = nil
 					collect()
 					require.True(t, alive())
 					requireKept(t, peer)
@@ -267,6 +266,5 @@ func TestCollectorClosesADialedConnection(t *testing.T) {
 	require.NoError(t, err)
 	defer peer.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
-	c = nil
 	requireForgotten(t, peer)
 }

@@ -139,9 +139,9 @@ func TestHTTPSendsFilesBySendfile(t *testing.T) {
 		"ServeFile":    func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, f.Name()) },
 		"io.Copy": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(want))) // net/http sends no chunks by sendfile
-			_, err := f.Seek(0, io.SeekStart)
-			require.NoError(t, err)
-			_, _ = io.Copy(w, f)
+			if _, err := f.Seek(0, io.SeekStart); err == nil {
+				_, _ = io.Copy(w, f)
+			}
 		},
 	}
 	for name, h := range ways {
