@@ -20,7 +20,13 @@ import (
 //
 // The descriptor is duplicated: ln stays the caller's, and closing either
 // changes nothing for the other. As long as both accept, each gets some of the
-// clients. The socket is non-blocking from then on, see the package's notes. A Unix path is not removed on Close: whoever bound it does that.
+// clients. A Unix path is not removed on Close: whoever bound it does that.
+//
+// The socket is set non-blocking, and gets the least SO_RCVTIMEO that there is, so
+// that nothing waits in accept(2) when others change its mode and take the client.
+// Both are the socket's, not the duplicate's: a program that accepts from it as
+// well sees EAGAIN when it doesn't wait by poll(2), and TCP connections that it
+// accepts inherit the timeout.
 //
 // No ListenerEvent is emitted, and the connections carry source, as with
 // AddAddress. Errors are *net.OpError.

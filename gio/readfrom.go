@@ -16,6 +16,18 @@ import (
 // held while it waits. When it comes in bulk it goes by splice(2). Everything
 // else, and TLS, goes through Write. io.Copy to a connection calls this.
 func (sc *SocketConnection) ReadFrom(r io.Reader) (n int64, err error) {
+	// No defer, and a small frame, as in Read: an idle client of a server that copies
+	// to and fro stays on the stack that its goroutine began with.
+	src, ok := r.(*SocketConnection)
+	if !ok || !plain(sc, src) {
+		return sc.readFromOther(r)
+	}
+	n, side, err := netfd.Copy(&sc.c.fd, &src.c.fd, -1)
+	return n, copyError(sc, src, side, err)
+}
+
+// readFromOther is ReadFrom for what is no connection, or one with TLS.
+func (sc *SocketConnection) readFromOther(r io.Reader) (n int64, err error) {
 	defer runtime.KeepAlive(sc)
 	n, handled, err := sc.readFrom(r, -1)
 	if handled || err != nil {
@@ -50,21 +62,33 @@ func (sc *SocketConnection) readFrom(r io.Reader, remain int64) (n int64, handle
 	return 0, false, nil
 }
 
+// plain tells whether neither connection speaks TLS.
+func plain(dst, src *SocketConnection) bool {
+	return dst.c.tls.Load() == nil && src.c.tls.Load() == nil
+}
+
 // copyFrom answers handled=false when one of the connections speaks TLS.
 func (sc *SocketConnection) copyFrom(src *SocketConnection, remain int64) (n int64, handled bool, err error) {
-	if sc.c.tls.Load() != nil || src.c.tls.Load() != nil {
+	if !plain(sc, src) {
 		return 0, false, nil
 	}
 	n, side, err := netfd.Copy(&sc.c.fd, &src.c.fd, remain)
+	return n, true, copyError(sc, src, side, err)
+}
+
+// copyError is that of netfd.Copy as a connection's. It keeps both from being
+// collected until here.
+func copyError(dst, src *SocketConnection, side netfd.Side, err error) error {
 	switch {
 	case err == nil:
 	case side == netfd.Source:
 		err = src.c.opError("read", err)
 	default:
-		err = sc.c.opError("write", err)
+		err = dst.c.opError("write", err)
 	}
 	runtime.KeepAlive(src)
-	return n, true, err
+	runtime.KeepAlive(dst)
+	return err
 }
 
 // sendFile answers handled=false, with nothing sent, when the kernel cannot.

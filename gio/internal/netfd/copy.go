@@ -46,6 +46,9 @@ type copier struct {
 	n                           int
 	waited                      bool  // for something to come
 	spliceErr                   error // of the last splice
+	full                        bool  // the last buffer was
+	side                        Side
+	err                         error
 	fromSrc, intoPipe, fromPipe Attempt
 
 	restore [2]func(fd int) // the timeouts of src for Reading and dst for Writing, see bound
@@ -54,25 +57,30 @@ type copier struct {
 // Copy moves from src to dst until src's end, an error, or remain bytes, if that is
 // not negative. side says whose an error is.
 func Copy(dst, src *FD, remain int64) (moved int64, side Side, err error) {
+	// What a goroutine that waits in receive holds on to is in c: it stays on the stack
+	// that it began with, as Read's.
 	c := &copier{dst: dst, src: src, remain: remain}
 	c.fromSrc, c.intoPipe, c.fromPipe = c.tryBuffer, c.trySpliceIn, c.trySpliceOut
-	for full := false; err == nil && c.remain != 0; {
-		if err = c.receive(); err != nil {
-			break
-		}
-		bulk := full && !c.waited
-		full = c.n == copySize
-		if err = c.deliver(); err != nil {
-			return c.moved, Destination, err
-		}
-		if bulk {
-			side, err = c.splice()
+	for c.err == nil && c.remain != 0 {
+		if c.err = c.receive(); c.err == nil {
+			c.pass()
 		}
 	}
-	if err == io.EOF {
-		err = nil
+	if c.err == io.EOF {
+		c.err = nil
 	}
-	return c.moved, side, err
+	return c.moved, c.side, c.err
+}
+
+// pass delivers what receive took, and goes on by splice(2) when that is worth it.
+func (c *copier) pass() {
+	bulk := c.full && !c.waited
+	c.full = c.n == copySize
+	if c.err = c.deliver(); c.err != nil {
+		c.side = Destination
+	} else if bulk {
+		c.side, c.err = c.splice()
+	}
 }
 
 // count is for bytes that have arrived.
@@ -108,8 +116,18 @@ func (c *copier) receive() error {
 		return net.ErrClosed
 	}
 	c.waited = false
-	n, errno, err := fd.run(Reading, 1, c.fromSrc)
-	fd.fdmu.unlock(Reading)
+	o := &fd.ops[Reading]
+	o.once, o.n, o.want, o.errno = c.fromSrc, 0, 1, 0
+	err := fd.do(Reading) // as run does, with a frame less
+	return c.received(err)
+}
+
+// received ends what receive began.
+func (c *copier) received(err error) error {
+	o := &c.src.ops[Reading]
+	n, errno := o.n, o.errno
+	o.once = nil
+	c.src.fdmu.unlock(Reading)
 	switch {
 	case err != nil:
 		return err

@@ -68,8 +68,15 @@ func (w *waiter) wake() {
 // start starts it, with a goroutine that ends with Close; not in a bubble of
 // testing/synctest, which would wait for that goroutine.
 func (p *SharedPoller) start() (*sharedEpoll, error) {
-	if e := p.started.Load(); e != nil || native.InBubble(time.Now()) {
+	if e := p.started.Load(); e != nil {
 		return e, nil
+	}
+	return p.startSlow() // apart, for a small frame
+}
+
+func (p *SharedPoller) startSlow() (*sharedEpoll, error) {
+	if native.InBubble(time.Now()) {
+		return nil, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,36 +177,49 @@ func (e *sharedEpoll) arm(at, now int64) {
 	_ = e.file.SetReadDeadline(time.Now().Add(time.Duration(at - now)))
 }
 
-// enter finds a place for a descriptor; nil if it has to wait elsewhere.
+// enter finds a place for a descriptor; nil if it has to wait elsewhere. It has no
+// defer: this is as deep as the stack of an idle client gets.
 func (e *sharedEpoll) enter(fd int32, again bool, until int64) *waiter {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.closed {
+		e.mu.Unlock()
 		return nil
 	}
-	var w *waiter
-	if n := len(e.free); n > 0 {
-		w, e.free = e.free[n-1], e.free[:n-1]
-	} else {
-		w = &waiter{index: int32(len(e.waiters))}
-		w.gate.mu.Lock()
-		e.waiters = append(e.waiters, w)
-	}
-	op := unix.EPOLL_CTL_ADD
-	if again {
-		op = unix.EPOLL_CTL_MOD
-	}
-	// Level-triggered, once: what has come meanwhile is reported as well.
-	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: w.index}
-	if unix.EpollCtl(e.fd, op, int(fd), &ev) != nil {
+	w := e.place()
+	if !e.watchFor(w, fd, again) {
 		e.free = append(e.free, w)
+		e.mu.Unlock()
 		return nil
 	}
 	w.inUse, w.until = true, until
 	if until != 0 && (e.armed == 0 || until < e.armed) {
 		e.arm(until, clock())
 	}
+	e.mu.Unlock()
 	return w
+}
+
+// place is a free waiter. The caller holds mu.
+func (e *sharedEpoll) place() *waiter {
+	if n := len(e.free); n > 0 {
+		w := e.free[n-1]
+		e.free = e.free[:n-1]
+		return w
+	}
+	w := &waiter{index: int32(len(e.waiters))}
+	w.gate.mu.Lock()
+	e.waiters = append(e.waiters, w)
+	return w
+}
+
+func (e *sharedEpoll) watchFor(w *waiter, fd int32, again bool) bool {
+	op := unix.EPOLL_CTL_ADD
+	if again {
+		op = unix.EPOLL_CTL_MOD
+	}
+	// Level-triggered, once: what has come meanwhile is reported as well.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: w.index}
+	return unix.EpollCtl(e.fd, op, int(fd), &ev) == nil
 }
 
 // leave is for who has waited at w, after nobody else has it any more.
@@ -236,17 +256,15 @@ func (fd *FD) waitShared() bool {
 	return true
 }
 
-func (fd *FD) enter(e *sharedEpoll) *waiter {
+func (fd *FD) enter(e *sharedEpoll) (w *waiter) {
 	fd.mu.Lock()
-	defer fd.mu.Unlock()
-	if fd.evicted || fd.Closed() || fd.objects.exposed() || fd.poller.Load() != nil || fd.sharedWaits == maxSharedWaits {
-		return nil
+	if !fd.evicted && !fd.Closed() && !fd.objects.exposed() && fd.poller.Load() == nil && fd.sharedWaits < maxSharedWaits {
+		if w = e.enter(fd.sysfd, fd.sharedWaits > 0, fd.idle.at(Reading)); w != nil {
+			fd.sharedWaits++
+			fd.waiter = w
+		}
 	}
-	w := e.enter(fd.sysfd, fd.sharedWaits > 0, fd.idle.at(Reading))
-	if w != nil {
-		fd.sharedWaits++
-		fd.waiter = w
-	}
+	fd.mu.Unlock()
 	return w
 }
 
