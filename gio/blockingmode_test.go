@@ -244,7 +244,7 @@ func TestConnectionMadeBlockingCloses(t *testing.T) {
 			everyBlockedPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 				ended := make(chan error, 1)
 				go func() { ended <- operation(t, c) }()
-				parked(t, "netfd.(*FD).wait", 1)
+				parked(t, "netfd.(*FD).do", 1)
 				requireCloses(t, c, ended)
 			})
 		})
@@ -323,7 +323,7 @@ func TestFilesAndCredentialsOverABlockingSocket(t *testing.T) {
 				c, _ := blockedPair(t, "unix", filepath.Join(t.TempDir(), "s"), exposed)
 				ended := make(chan error, 1)
 				go func() { ended <- operation(c) }()
-				parked(t, "netfd.(*FD).wait", 1)
+				parked(t, "netfd.(*FD).do", 1)
 				requireCloses(t, c, ended)
 			}
 		})

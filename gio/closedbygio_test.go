@@ -149,7 +149,7 @@ func TestCloseByGIOEndsWhoWaits(t *testing.T) {
 		ended := make(chan error, 2)
 		go func() { _, err := c.Read(make([]byte, 1)); ended <- err }()
 		go func() { _, err := c.Write(make([]byte, 64<<20)); ended <- err }()
-		parked(t, "netfd.(*FD).wait", 2)
+		parked(t, "netfd.(*FD).do", 2)
 		end()
 		began := time.Now()
 		for range 2 {

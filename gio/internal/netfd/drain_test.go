@@ -20,7 +20,7 @@ func graceful(t *testing.T) (a, b *FD) {
 func TestDrainWakesAllAndWaitsForThePeer(t *testing.T) {
 	a, b := graceful(t)
 	ended := []<-chan error{reading(a), filling(a)}
-	waiting(t, "netfd.(*FD).wait", 2)
+	waiting(t, "netfd.(*FD).do", 2)
 	ended = append(ended, reading(a))
 	waiting(t, "netfd.(*fdMutex).await", 1)
 	a.SetIdleTimeout(time.Hour)

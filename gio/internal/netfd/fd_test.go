@@ -57,9 +57,9 @@ func TestWriteIsWhole(t *testing.T) {
 func TestCloseInEveryState(t *testing.T) {
 	eachKind(t, func(t *testing.T, a, _ *FD) {
 		ended := []<-chan error{reading(a)}
-		waiting(t, "netfd.(*FD).wait", 1)
+		waiting(t, "netfd.(*FD).do", 1)
 		ended = append(ended, filling(a))
-		waiting(t, "netfd.(*FD).wait", 2)
+		waiting(t, "netfd.(*FD).do", 2)
 		ended = append(ended, reading(a), filling(a)) // for the locks
 		waiting(t, "netfd.(*fdMutex).await", 2)
 		closed := make(chan bool, 3)

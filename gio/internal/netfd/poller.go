@@ -93,13 +93,19 @@ func newPolledFile(n int, name string) (*os.File, syscall.RawConn, error) {
 	return nil, nil, err
 }
 
-// do tries until the direction's operation is over, and waits in between. The
-// caller holds the direction's lock.
+// do tries until the direction's operation is over, and waits in between: in the
+// shared poller at first, then with Go's. The caller holds the direction's lock.
 func (fd *FD) do(dir Direction) error {
 	fd.idle.ended(dir)
 	// A deadline counts before trying: with a poller it is for that to say.
-	if fd.poller.Load() == nil && !fd.objects.exposed() && fd.step(dir) {
-		return nil
+	for fd.poller.Load() == nil && !fd.objects.exposed() {
+		if fd.step(dir) {
+			fd.idle.ended(dir)
+			return nil
+		}
+		if fd.idle.passed(dir) || dir == Writing || !fd.waitShared() || fd.Closed() {
+			break
+		}
 	}
 	err := fd.wait(dir)
 	fd.idle.ended(dir)
@@ -139,26 +145,20 @@ func (fd *FD) step(dir Direction) bool {
 	}
 }
 
-// wait waits and steps until that is over, or a deadline, the idle limit or Close
-// ends it. Without a poller the caller has just made a step.
+// wait waits with Go's poller and steps until that is over, or a deadline, the idle
+// limit or Close ends it. Without a place there the caller has just made a step.
 func (fd *FD) wait(dir Direction) error {
 	p := fd.poller.Load()
-	for p == nil {
+	if p == nil {
 		if fd.idle.passed(dir) {
 			return fd.idle.error()
-		}
-		if dir == Writing || fd.objects.exposed() || !fd.waitShared() {
-			var err error
-			if p, err = fd.register(); err != nil {
-				return err
-			}
-			break
 		}
 		if fd.Closed() {
 			return net.ErrClosed
 		}
-		if p = fd.poller.Load(); p == nil && fd.step(dir) {
-			return nil
+		var err error
+		if p, err = fd.register(); err != nil {
+			return err
 		}
 	}
 	for {
