@@ -64,6 +64,11 @@ func TestAddressTable(t *testing.T) {
 	for _, s := range addressScenes() {
 		row := []string{s.name}
 		for _, column := range addressColumns {
+			// Plain GIO is called by gotk4 here, which -race and -asan end (checkptr).
+			if column == plainGIO && raceFactor > 1 {
+				row = append(row, "-")
+				continue
+			}
 			out, err := helper(t, "address scene", s.name, column).Output()
 			require.NoError(t, err, "%s: %s", s.name, column)
 			require.NotEmpty(t, out, "%s: %s", s.name, column)
