@@ -41,6 +41,6 @@
 //
 // # Echo
 //
-// testdata/echo has the README's echo server, in Go, C and Python. The README
+// testdata/echo has MAPPING.md's echo server, in Go, C and Python. MAPPING.md
 // shows these very files.
 package interop

@@ -15,7 +15,7 @@ import (
 	"github.com/glibserve/glibserve/gio/internal/test/testprogram"
 )
 
-// echoServers are the README's, in testdata/echo; command runs a source.
+// echoServers are MAPPING.md's, in testdata/echo; command runs a source.
 var echoServers = []struct {
 	fence, file string
 	command     func(t *testing.T, source string) []string
@@ -31,8 +31,8 @@ var echoServers = []struct {
 	}},
 }
 
-func TestReadmesEchoServers(t *testing.T) {
-	readme, err := os.ReadFile("../../../README.md")
+func TestMappingsEchoServers(t *testing.T) {
+	mapping, err := os.ReadFile("../../MAPPING.md")
 	require.NoError(t, err)
 	for _, s := range echoServers {
 		t.Run(s.fence, func(t *testing.T) {
@@ -40,9 +40,9 @@ func TestReadmesEchoServers(t *testing.T) {
 			b, err := os.ReadFile(filepath.Join("testdata/echo", s.file))
 			require.NoError(t, err)
 			source := string(b)
-			_, shown, _ := strings.Cut(string(readme), "```"+s.fence+"\n")
+			_, shown, _ := strings.Cut(string(mapping), "```"+s.fence+"\n")
 			shown, _, _ = strings.Cut(shown, "```")
-			require.Equal(t, source, shown, "README.md and testdata/echo/%s", s.file)
+			require.Equal(t, source, shown, "MAPPING.md and testdata/echo/%s", s.file)
 
 			require.Equal(t, 1, strings.Count(source, "9000"))
 			free := filepath.Join(t.TempDir(), s.file)
