@@ -104,11 +104,14 @@ func mappingRows(t *testing.T) []mappingRow {
 	var rows []mappingRow
 	class := ""
 	for i, line := range strings.Split(string(text), "\n") {
-		if name, ok := strings.CutPrefix(line, "## G"); ok {
-			class = name
+		if title, ok := strings.CutPrefix(line, "## "); ok {
+			class, _ = strings.CutPrefix(title, "G")
+			if class == title || strings.Contains(title, " ") { // no class of GIO's
+				class = ""
+			}
 			continue
 		}
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| Kind ") || strings.HasPrefix(line, "| --- ") {
+		if class == "" || !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| Kind ") || strings.HasPrefix(line, "| --- ") {
 			continue
 		}
 		cells := strings.Split(strings.Trim(line, "|"), "|")
