@@ -23,6 +23,7 @@ type lifecycle struct {
 	done     chan struct{} // Close has ended
 
 	nativeClosed bool // the C side is; the loop's thread only
+	unattended   bool // nobody iterated the loop then; written with nativeClosed
 }
 
 func newLifecycle() lifecycle {
@@ -56,6 +57,7 @@ func (l *listener) closeNative() error {
 		return nil
 	}
 	l.life.nativeClosed = true
+	l.life.unattended = gotkglib.MainDepth() == 0 // the Call iterates by itself
 	l.endDirect()
 	l.finishEmission()
 	if l.mode.retry != nil {
@@ -138,10 +140,14 @@ func (l *listener) end() {
 	l.waitServe()
 	l.closeConns()   // what was on its way to Serve
 	l.poller.Close() // connections that live on wait with Go's poller
-	// GIO lets go within three iterations. Nobody may iterate the loop.
+	// GIO lets go within three iterations, if somebody iterates the loop: after
+	// g_application_run, nobody does.
 	patience := finishTime
-	if l.ownLoop {
+	switch {
+	case l.ownLoop:
 		patience = time.Hour
+	case l.life.unattended:
+		patience = 0
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
