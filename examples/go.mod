@@ -9,6 +9,7 @@ require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/diamondburned/gotk4/pkg v0.2.2
 	github.com/glibserve/glibserve v0.0.0-00010101000000-000000000000
+	github.com/mtibben/confusables v0.0.0-20210201002637-9d1b0723b659
 	github.com/nats-io/nats-server/v2 v2.11.8
 	github.com/nats-io/nats.go v1.46.1
 	github.com/stretchr/testify v1.12.1

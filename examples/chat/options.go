@@ -56,6 +56,7 @@ type options struct {
 	webTLSAddresses *listen.Flag
 	certFile        string
 	keyFile         string
+	webHosts        string
 
 	maxClients  int
 	maxPerHost  int
@@ -76,6 +77,7 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.Var(o.tlsAddresses, "listen-tls", "as -listen, for lines of text over TLS: `address` to listen on")
 	flags.Var(o.webAddresses, "web", "as -listen, for browsers: `address` to serve the web page on")
 	flags.Var(o.webTLSAddresses, "web-tls", "as -web, over TLS (https): `address` to serve the web page on")
+	flags.StringVar(&o.webHosts, "web-host", "", "`names`, with commas between them, at which browsers may ask for the page,\nbeside localhost, IP addresses, this machine's name and those in the certificate")
 	flags.StringVar(&o.certFile, "tls-cert", "", "`file` with the certificate, and those of its issuers, in PEM")
 	flags.StringVar(&o.keyFile, "tls-key", "", "`file` with the certificate's private key in PEM")
 	flags.IntVar(&o.maxClients, "max-clients", 1000, "how many `people` may be here at once; who comes then is told to try later")

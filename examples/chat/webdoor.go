@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
@@ -29,7 +31,7 @@ const (
 // openWeb opens the door for browsers: net/http on connections that GIO
 // accepts, over TLS unless that is nil.
 func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []listen.Address, log *slog.Logger) (*door, error) {
-	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Logger: log})
+	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Hosts: opts.hosts(secure), Logger: log})
 	server := &http.Server{
 		Handler:        page,
 		ConnContext:    func(ctx context.Context, conn net.Conn) context.Context { return withOrigin(ctx, conn, log) },
@@ -71,6 +73,24 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 		},
 		close: func() error { return errors.Join(server.Close(), svc.Close()) },
 	}, nil
+}
+
+// hosts are the names at which the page may be asked for: those that were given, the
+// machine's, and those that the certificate is for.
+func (o *options) hosts(secure *tls.Config) []string {
+	all := strings.FieldsFunc(o.webHosts, func(r rune) bool { return r == ',' || r == ' ' })
+	if name, err := os.Hostname(); err == nil {
+		all = append(all, name)
+	}
+	if secure == nil {
+		return all
+	}
+	for _, pair := range secure.Certificates {
+		if pair.Leaf != nil {
+			all = append(all, pair.Leaf.DNSNames...)
+		}
+	}
+	return all
 }
 
 // originKey is where a request's context has the hub.Origin.

@@ -7,7 +7,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mtibben/confusables"
 	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
 )
 
 // maxName is the length of the longest nickname or room name, in characters.
@@ -15,7 +17,7 @@ const maxName = 20
 
 // name is a nickname or the name of a room: how it is shown, and what it is
 // compared by, so that Zoë, ZOË and the same in another Unicode spelling are
-// one name.
+// one name, and so are coco and what looks like it in Cyrillic.
 type name struct{ shown, key string }
 
 // parseName checks a name that a client chose. It takes the letters of any
@@ -50,7 +52,22 @@ func parseName(s string) (name, error) {
 	if err != nil {
 		return name{}, errors.New("it contains a character that names must not have")
 	}
-	return name{shown: shown, key: key}, nil
+	return name{shown: shown, key: skeleton(key)}, nil
+}
+
+// skeleton is what others are mistaken for: every letter but those of ASCII gives
+// way to the one that it looks like (Unicode Technical Standard 39). ASCII's stay,
+// or tom and torn would be one name.
+func skeleton(key string) string {
+	var b strings.Builder
+	for _, r := range norm.NFC.String(key) {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(confusables.Skeleton(string(r)))
+		}
+	}
+	return b.String()
 }
 
 // lookalikes are the alphabets with letters that cannot be told from those of

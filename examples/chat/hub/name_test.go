@@ -53,6 +53,23 @@ func TestNicknamesThatWillDo(t *testing.T) {
 	}
 }
 
+// One alphabet is enough to look like another.
+func TestNamesThatLookAlikeAreOne(t *testing.T) {
+	for taken, same := range map[string]string{
+		"coco": "\u0441\u043e\u0441\u043e", // Cyrillic
+		"Ape":  "\u0430\u0440\u0435",
+		"ovo":  "\u03bf\u03bd\u03bf", // Greek
+	} {
+		h := hub.New(hub.Config{})
+		named(t, h, taken)
+		enter(t, h).problem("/nick "+same, "taken")
+	}
+	h := hub.New(hub.Config{})
+	for _, nick := range []string{"tom", "torn", "modern", "modem", "10", "lo", "zoe", "zo\u00eb"} {
+		named(t, h, nick)
+	}
+}
+
 func TestANameIsFreeAgainWhenItsOwnerLeft(t *testing.T) {
 	h := hub.New(hub.Config{})
 	alice, bob := named(t, h, "alice"), named(t, h, "bob")

@@ -1,9 +1,11 @@
 package lines
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/glibserve/glibserve/examples/chat/hub"
 )
@@ -19,6 +21,32 @@ const maxWith = 10
 // is something that it refused. Nobody can forge one, because a name has no
 // space and no punctuation in it.
 func Append(dst []byte, e *hub.Event, self uint64) []byte {
+	from := len(dst)
+	return isolate(appendEvent(dst, e, self), from)
+}
+
+// isolate replaces what turns the direction of a whole line around, which would show
+// the end of what somebody says where its sender's name is. A page can keep such
+// characters inside of the text that they came with; a terminal can't. What is
+// written from right to left, Hebrew or Arabic, needs none of them.
+func isolate(b []byte, from int) []byte {
+	text := b[from:]
+	if !bytes.ContainsFunc(text, turns) {
+		return b
+	}
+	return append(b[:from:from], bytes.Map(func(r rune) rune {
+		if turns(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)...)
+}
+
+func turns(r rune) bool {
+	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+func appendEvent(dst []byte, e *hub.Event, self uint64) []byte {
 	own := e.SenderID == self
 	switch e.Kind {
 	case hub.Said, hub.Acted, hub.TopicSet:

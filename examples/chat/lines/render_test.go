@@ -20,6 +20,8 @@ func TestAppend(t *testing.T) {
 		want  string
 	}{
 		{"said", hub.Event{Kind: hub.Said, From: "bob", Text: "hi"}, "[14:03] bob: hi\n"},
+		{"said from right to left", hub.Event{Kind: hub.Said, From: "bob", Text: "\u05e9\u05dc\u05d5\u05dd"}, "[14:03] bob: \u05e9\u05dc\u05d5\u05dd\n"},
+		{"said with the line turned around", hub.Event{Kind: hub.Said, From: "bob", Text: "hi\u202eoh\u2067"}, "[14:03] bob: hi\ufffdoh\ufffd\n"},
 		{"acted", hub.Event{Kind: hub.Acted, From: "bob", Text: "waves"}, "[14:03] * bob waves\n"},
 		{"acted oneself", hub.Event{Kind: hub.Acted, From: "me", SenderID: self, Text: "waves"}, "[14:03] * me waves\n"},
 		{"topic set", hub.Event{Kind: hub.TopicSet, From: "bob", Text: "soup"}, "[14:03] -- bob set the topic: soup\n"},

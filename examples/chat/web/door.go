@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,6 +36,12 @@ type Config struct {
 	// Origin says where a request comes from. nil: from the IP address of
 	// http.Request.RemoteAddr.
 	Origin func(*http.Request) hub.Origin
+
+	// Hosts are the names at which the page may be asked for, without port, beside
+	// localhost and IP addresses. A name that is not among them is another site's,
+	// which had it point here after its own page was loaded (DNS rebinding): its
+	// script would be let in as if it were this page's.
+	Hosts []string
 
 	Logger *slog.Logger // nil: slog.Default()
 }
@@ -83,6 +90,11 @@ func remoteIP(r *http.Request) hub.Origin {
 // it has left.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
+	if name := hostname(r.Host); !d.answersTo(name) {
+		d.cfg.Logger.Warn("asked for under a name that is not ours", "host", name, "remote", remote(r, d.cfg.Origin(r)))
+		http.Error(w, fmt.Sprintf("This chat does not go by the name %q; whoever runs it can start it with -web-host %[1]s.", name), http.StatusMisdirectedRequest)
+		return
+	}
 	d.mux.ServeHTTP(w, r)
 }
 
