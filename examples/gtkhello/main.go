@@ -50,7 +50,9 @@ func show(loop *glibloop.Loop, list *gtk.ListBox) gio.HandlerFunc {
 			// Runs on GTK's thread, where the widgets are, and waits for that: a
 			// client that writes without end does not fill the memory.
 			err := loop.Call(ctx, func() error {
-				list.Append(gtk.NewLabel(text))
+				label := gtk.NewLabel(text)
+				label.SetXAlign(0)
+				list.Append(label)
 				if old := list.RowAtIndex(10); old != nil {
 					list.Remove(list.RowAtIndex(0))
 				}
