@@ -98,6 +98,7 @@ void
 gsv_accept_batch (gsv_state *st)
 {
   gint64 end;
+  unsigned looked = 0; /* at how many, in a row, of which none was readable */
   int n = 0;
 
   if (st->in_batch || st->closed || st->own_emission > 0)
@@ -119,7 +120,16 @@ gsv_accept_batch (gsv_state *st)
           fds[i].revents = 0;
         }
       if (poll (fds, len, 0) <= 0)
-        break;
+        {
+          /* There is room for some of them only, and a source that was told of
+           * another would be so again, at once. */
+          looked += len;
+          st->next += len;
+          if (looked >= total)
+            break;
+          continue;
+        }
+      looked = 0;
       for (i = 0; i < len; i++)
         {
           int turn;
