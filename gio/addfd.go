@@ -26,7 +26,8 @@ import (
 // that nothing waits in accept(2) when others change its mode and take the client.
 // Both are the socket's, not the duplicate's: a program that accepts from it as
 // well sees EAGAIN when it doesn't wait by poll(2), and TCP connections that it
-// accepts inherit the timeout.
+// accepts inherit the timeout. With Multipath TCP, which net.Listen has by default,
+// the timeout does nothing, and SIGURG ends such a wait.
 //
 // No ListenerEvent is emitted, and the connections carry source, as with
 // AddAddress. Errors are *net.OpError.

@@ -64,6 +64,9 @@
 // in a system call for that. A listening socket is made non-blocking again when a
 // client comes, and has SO_RCVTIMEO set to the least there is, which ends a
 // blocking accept(2) with EAGAIN; whoever accepts from the same socket sees both.
+// Multipath TCP, which package net listens with, has no such timeout: the thread that
+// accepts gets SIGURG, after some milliseconds, as Go's scheduler sends it. Leave
+// that signal its handler.
 //
 // # Which thread am I on
 //

@@ -168,11 +168,7 @@ gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
   if (st->service == NULL)
     {
       if (st->accepting)
-        {
-          /* The accept that is outstanding does not know the new socket. */
-          gsv_swap_for_cancel (st);
-          g_cancellable_cancel (st->cancel);
-        }
+        gsv_accept_anew (st);
       else if (st->want_accept)
         gsv_accept (st);
       return;
@@ -180,6 +176,7 @@ gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
   if (st->socks->len > 0)
     gsv_fdwatch_attach (st);
   gsv_swap (st); /* the new ones, too, while the others are out */
+  gsv_reclaim (st);
   if (st->paused && st->socks->len > st->add->count)
     {
       /* GIO would begin its accept anew with each, from all of them. */

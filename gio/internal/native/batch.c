@@ -15,17 +15,26 @@
 
 enum { BATCH_MAX = 32, BATCH_TURN = 4, BATCH_US = 2000 };
 
-/* accept_one answers 1 for a client, 0 for one that was gone, or -errno. It fills
+/* It answers 1 for a client, 0 for one that was gone, or -errno. It fills
  * in all but the source, with one reference to the connection. */
-static int
-accept_one (int fd, int sock, gsv_incoming *in)
+int
+gsv_accept_one (gsv_state *st, int sock, gsv_incoming *in)
 {
+  int fd = gsv_sock_fd (st, sock);
   socklen_t len = sizeof in->peer;
-  int client = accept4 (fd, (struct sockaddr *) in->peer, &len,
-                        SOCK_CLOEXEC | SOCK_NONBLOCK);
+  int client;
 
+  if (((gsv_sock *) st->socks->pdata[sock])->mptcp)
+    client = gsv_accept_mptcp (fd, in->peer, &len);
+  else
+    {
+      client = accept4 (fd, (struct sockaddr *) in->peer, &len,
+                        SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (client < 0)
+        client = -errno;
+    }
   if (client < 0)
-    return -errno;
+    return client;
   if (!gsv_conn_new (client, &in->connection, &in->socket, NULL))
     return 0;
   in->fd = client;
@@ -49,7 +58,7 @@ static gboolean
 accept_from (gsv_state *st, unsigned i)
 {
   gsv_incoming in;
-  int r = accept_one (gsv_sock_fd (st, (int) i), (int) i, &in);
+  int r = gsv_accept_one (st, (int) i, &in);
 
   if (r < 0)
     {
@@ -89,6 +98,7 @@ void
 gsv_accept_batch (gsv_state *st)
 {
   gint64 end;
+  unsigned looked = 0; /* at how many, in a row, of which none was readable */
   int n = 0;
 
   if (st->in_batch || st->closed || st->own_emission > 0)
@@ -110,7 +120,16 @@ gsv_accept_batch (gsv_state *st)
           fds[i].revents = 0;
         }
       if (poll (fds, len, 0) <= 0)
-        break;
+        {
+          /* There is room for some of them only, and a source that was told of
+           * another would be so again, at once. */
+          looked += len;
+          st->next += len;
+          if (looked >= total)
+            break;
+          continue;
+        }
+      looked = 0;
       for (i = 0; i < len; i++)
         {
           int turn;

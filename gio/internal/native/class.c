@@ -38,6 +38,7 @@ state_finalize (gsv_state *st)
   gsv_source_end (&st->pause_point);
   gsv_source_end (&st->pause_idle);
   gsv_source_end (&st->own_accept);
+  gsv_source_end (&st->one_accept);
   gsv_source_end (&st->swap_in);
   g_ptr_array_unref (st->socks);
   g_ptr_array_unref (st->others_add.pending);

@@ -50,6 +50,7 @@ gsv_close (gsv_state *st)
   gsv_source_end (&st->pause_point);
   gsv_source_end (&st->pause_idle);
   gsv_source_end (&st->own_accept);
+  gsv_source_end (&st->one_accept);
   if (st->service != NULL)
     g_socket_service_stop (st->service);
   g_cancellable_cancel (st->cancel);

@@ -37,14 +37,39 @@ func (in *Incoming) PeerBytes() (b []byte, ok bool) {
 
 // Accept takes a client for which the rest is filled in already.
 func (in *Incoming) Accept(fd int) syscall.Errno {
+	if in.mptcp != 0 {
+		return in.acceptMPTCP(fd)
+	}
 	client, n, errno := sys.Accept(fd, unsafe.Slice((*byte)(unsafe.Pointer(&in.peer)), len(in.peer)))
 	if errno != 0 {
 		return errno
 	}
-	in.fd, in.peer_len = C.int(client), C.int(n)
-	if n > len(in.peer) {
+	in.accepted(client, n)
+	return 0
+}
+
+func (in *Incoming) accepted(client, peerLen int) {
+	in.fd, in.peer_len = C.int(client), C.int(peerLen)
+	if peerLen > len(in.peer) {
 		in.peer_len = -1
 	}
+}
+
+// acceptMPTCP is for where the receive timeout does not help. It may take some
+// milliseconds when others have made the socket a blocking one, so it is a call to C,
+// during which Go's scheduler goes on.
+func (in *Incoming) acceptMPTCP(fd int) syscall.Errno {
+	if fault := sys.AcceptFault.Load(); fault != nil {
+		if errno := (*fault)(); errno != 0 {
+			return errno
+		}
+	}
+	c := C.gsv_accept_client(C.int(fd))
+	if c.fd < 0 {
+		return syscall.Errno(-c.fd)
+	}
+	in.peer = c.peer
+	in.accepted(int(c.fd), int(c.peer_len))
 	return 0
 }
 

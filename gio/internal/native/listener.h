@@ -27,10 +27,18 @@ typedef struct {
   GObject *source;     /* the source object of the listening socket, or NULL */
   uint64_t source_id;  /* its id in Go's registry, 0: not from Go */
   int fd;
+  int mptcp;           /* the listening socket is of Multipath TCP */
   int sock;            /* index of the listening socket, or -1: not known */
   int peer_len;        /* 0: the peer is gone already; -1: too long, ask */
   uint8_t peer[28];    /* a native sockaddr, IP or unnamed */
 } gsv_incoming;
+
+/* A client as accept(2) has it: peer and peer_len as above. */
+typedef struct {
+  int fd; /* or -errno */
+  int peer_len;
+  uint8_t peer[28];
+} gsv_client;
 
 /* class.c: any thread. The caller owns one reference, which gsv_close gives up. */
 gsv_state *gsv_new (int kind, uint64_t id, GMainContext *context, int active,
@@ -57,6 +65,9 @@ int gsv_get_backlog (gsv_state *st);
 int gsv_sock_count (gsv_state *st);
 int gsv_sock_fd (gsv_state *st, int i);
 int gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from);
+
+/* mptcp.c, for any thread: fd stays open meanwhile. */
+gsv_client gsv_accept_client (int fd);
 
 /* active.c: the property "active", by g_socket_service_start and _stop; and whether
  * GIO is kept from accepting meanwhile, of which "active" shows nothing.

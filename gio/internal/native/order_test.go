@@ -11,7 +11,7 @@ import (
 
 // order is that of the C files about listeners: each calls only those before it.
 var order = []string{
-	"object.c", "connection.c", "source.c", "socket.c", "swap.c", "active.c", "emit.c", "accept.c", "batch.c", "fdwatch.c", "stray.c",
+	"object.c", "connection.c", "source.c", "socket.c", "mptcp.c", "swap.c", "active.c", "emit.c", "batch.c", "accept.c", "fdwatch.c", "stray.c",
 	"signals.c", "add.c", "class.c", "close.c",
 }
 

@@ -6,10 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 void
 gsv_sock_free (gpointer data)
@@ -35,7 +40,8 @@ gsv_ensure_nonblock (int fd)
 
 /* So accept(2) waits for a tick of the kernel's clock at most when it finds the
  * mode changed and the client gone. While the mode is ours it has no effect. The
- * accepted sockets of some families inherit it, see sys.ClearReceiveTimeout. */
+ * accepted sockets of some families inherit it, see sys.ClearReceiveTimeout. With
+ * Multipath TCP it has no effect at all, see mptcp.c. */
 static void
 bound_accept (int fd)
 {
@@ -48,6 +54,16 @@ bound_accept (int fd)
   t.tv_sec = 0;
   t.tv_usec = 1;
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+}
+
+static gboolean
+is_mptcp (int fd)
+{
+  int protocol = 0;
+  socklen_t len = sizeof protocol;
+
+  return getsockopt (fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0
+         && protocol == IPPROTO_MPTCP;
 }
 
 /* commit enters a socket once GIO serves it; spare is taken over, -1: none was
@@ -65,6 +81,8 @@ gsv_commit (gsv_state *st, GSocket *socket, int spare)
   /* GIO goes on when it cannot; our own accept would wait on the loop. */
   gsv_ensure_nonblock (s->fd);
   bound_accept (s->fd);
+  s->mptcp = is_mptcp (s->fd);
+  st->mptcp |= s->mptcp;
   if (spare < 0 && st->dummy >= 0)
     spare = fcntl (st->dummy, F_DUPFD_CLOEXEC, 3);
   s->spare = spare;
@@ -112,6 +130,7 @@ gsv_listening_dup (gsv_state *st, int i, gsv_incoming *from)
     return -errno;
   memset (from, 0, sizeof *from);
   from->sock = i;
+  from->mptcp = ((gsv_sock *) st->socks->pdata[i])->mptcp;
   from->source = gsv_source_of (st->socks->pdata[i]);
   if (from->source != NULL)
     g_object_ref (from->source);

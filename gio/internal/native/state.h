@@ -1,6 +1,6 @@
 /* The state of a listener or service, shared by the C files below it in this
  * list, of which each calls only those above: object.c, connection.c, source.c,
- * socket.c, swap.c, active.c, emit.c, accept.c, batch.c, fdwatch.c, stray.c,
+ * socket.c, mptcp.c, swap.c, active.c, emit.c, batch.c, accept.c, fdwatch.c, stray.c,
  * signals.c, add.c, class.c, close.c. */
 #ifndef GLIBSERVE_NATIVE_STATE_H
 #define GLIBSERVE_NATIVE_STATE_H
@@ -19,6 +19,7 @@ typedef struct {
   /* A number of our own. It holds the dummy, or the listening socket while the
    * dummy sits at fd, so that a swap never needs a new descriptor. */
   int spare;
+  gboolean mptcp; /* Multipath TCP, see mptcp.c */
   gboolean out; /* swapped: the dummy is at fd, the socket at spare */
   GPollFD poll; /* watched by fdwatch.c */
   GPollFD spare_poll; /* watched by stray.c */
@@ -28,7 +29,7 @@ typedef struct {
 enum {
   GSV_OUT_PAUSED = 1 << 0,    /* GIO is to accept nothing */
   GSV_OUT_CANCELLED = 1 << 1, /* a cancelled accept has still to be dispatched */
-  GSV_OUT_STRAY = 1 << 2,     /* GIO's accept may be on a wrong context */
+  GSV_OUT_STRAY = 1 << 2,     /* stray.c accepts in place of GIO */
 };
 
 /* A path of a Unix socket, with a zero at its end. */
@@ -102,11 +103,13 @@ struct gsv_state {
 
   /* stray.c */
   gint strayed; /* started on another thread than the loop's; atomic */
+  gboolean mptcp; /* one of the sockets is that */
   GSource *own_accept;
 
   /* accept.c */
   GCancellable *cancel;
   gboolean accepting, want_accept;
+  GSource *one_accept; /* with Multipath TCP, in place of GIO's */
 };
 
 /* A GSource of a listener's. */
@@ -121,6 +124,7 @@ void gsv_source_end (GSource **source);
 void gsv_sock_free (gpointer sock);
 void gsv_ensure_nonblock (int fd);
 void gsv_commit (gsv_state *st, GSocket *socket, int spare);
+int gsv_accept_mptcp (int fd, void *peer, socklen_t *len);
 GObject *gsv_source_of (gsv_sock *s);
 void gsv_watch (gsv_state *st);
 
@@ -149,7 +153,10 @@ void gsv_after_decline (gsv_state *st);
 gboolean gsv_signal_incoming (gsv_state *st, const gsv_incoming *in,
                               GSocketConnection *connection, GObject *source);
 
+int gsv_accept_one (gsv_state *st, int sock, gsv_incoming *in);
 void gsv_accept_batch (gsv_state *st);
+
+void gsv_accept_anew (gsv_state *st);
 
 void gsv_binding (gsv_state *st, GSocket *socket);
 void gsv_bound (gsv_state *st);

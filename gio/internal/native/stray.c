@@ -5,7 +5,10 @@
  * called it, that may be a context that nobody iterates: the service would be dead
  * although "active" is TRUE. So from then on the sockets stay swapped out, where
  * that accept finds nothing, and this source takes the clients and emits
- * "incoming" for them, on the loop's thread as before. */
+ * "incoming" for them, on the loop's thread as before.
+ *
+ * It is the same with a socket of Multipath TCP among those of the service, since
+ * GIO's accept could wait there, see mptcp.c. */
 #include "state.h"
 
 #include "_cgo_export.h"
@@ -56,8 +59,8 @@ gsv_reclaim (gsv_state *st)
 {
   guint i;
 
-  if (!g_atomic_int_get (&st->strayed) || st->own_accept != NULL || st->closed
-      || !gsv_have_dummy (st))
+  if ((!g_atomic_int_get (&st->strayed) && !st->mptcp) || st->own_accept != NULL || st->closed
+      || st->service == NULL || !gsv_have_dummy (st))
     return;
   st->own_accept = gsv_source_attach (st, &own_funcs, G_PRIORITY_DEFAULT);
   for (i = 0; i < st->socks->len; i++)

@@ -140,6 +140,14 @@ swap_in (gsv_state *st, gsv_sock *s)
   move (st->dummy, s->spare);
 }
 
+/* A service's GIO gets no socket of Multipath TCP from the start: its accept could
+ * wait there, on the loop. */
+static gboolean
+never_gio (gsv_state *st, gsv_sock *s)
+{
+  return s->mptcp && st->service != NULL && !st->closed;
+}
+
 /* swap has the sockets be where they should be. */
 void
 gsv_swap (gsv_state *st)
@@ -151,9 +159,11 @@ gsv_swap (gsv_state *st)
   for (i = 0; i < st->socks->len; i++)
     {
       gsv_sock *s = st->socks->pdata[i];
-      if (st->out != 0 && !s->out)
+      gboolean out = st->out != 0 || never_gio (st, s);
+
+      if (out && !s->out)
         swap_out (st, s);
-      else if (st->out == 0 && s->out)
+      else if (!out && s->out)
         swap_in (st, s);
     }
 }

@@ -72,7 +72,8 @@ func Close(fd int, brief bool) {
 
 // Accept is accept4. It is brief, hence for a listening socket that
 // EnsureNonblock has seen, and that native has given a receive timeout: others may
-// have made it a blocking one since. It fills in the client's address and returns that
+// have made it a blocking one since. Not for Multipath TCP, where that timeout does
+// nothing: native has an accept of its own for it. It fills in the client's address and returns that
 // address's length, which may be more than there was room for.
 func Accept(fd int, peer []byte) (client, peerLen int, errno syscall.Errno) {
 	if fault := AcceptFault.Load(); fault != nil {
