@@ -220,16 +220,30 @@ func (c *conn) end(closeStream bool) bool {
 	return true
 }
 
-// finish is for whoever began to close.
+// finish is for whoever began to close. With TLS the end may come later: see SayEnd.
 func (c *conn) finish(closeStream bool) {
+	c.addrs.keepLocal(&c.fd)
+	if t := c.tls.Load(); t != nil {
+		t.Interrupt() // who waits for the handshake has a reference
+		if closeStream {
+			if wait := t.SayEnd(); wait != nil {
+				go func() {
+					wait()
+					c.finishNow(true)
+				}()
+				return
+			}
+		}
+	}
+	c.finishNow(closeStream)
+}
+
+func (c *conn) finishNow(closeStream bool) {
 	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
-	c.addrs.keepLocal(&c.fd)
-	t := c.tls.Load()
-	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
-	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
+	if t := c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
 		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)
