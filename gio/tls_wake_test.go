@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -122,5 +124,126 @@ func TestTLSProxyOfTwoCopiesForgetsNoWakeUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "hello", string(b))
 		_ = c.Close()
+	}
+}
+
+// claimed is a TLS connection x that GIO code has to itself, as its close_notify waits
+// for y to read; left is how many bytes that are. Over tells of its end.
+func claimed(t *testing.T, a *authority, cfg *gio.TLSConfig) (x, y *gio.SocketConnection, left int, over <-chan error) {
+	t.Helper()
+	x, y = tlsPair(t, a, cfg)
+	for n := fill(t, x); n > 0; n = fill(t, x) { // the kernel makes room for a while
+		left += n
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- gio.TLSCloseWriteOfOthers(x) }()
+	require.Eventually(t, func() bool { return gio.TLSRefusesToRead(x) }, patience, time.Millisecond)
+	return x, y, left, ended
+}
+
+// A Read that GIO refuses is one that nothing wakes but this library.
+func TestTLSReadBesideAnOperationOfOthers(t *testing.T) {
+	a := newAuthority(t)
+	cfg := a.server(t)
+	type outcome struct {
+		word string
+		err  error
+	}
+	reading := func(c net.Conn) <-chan outcome {
+		got := make(chan outcome, 1)
+		go func() {
+			b := make([]byte, 4)
+			n, err := io.ReadFull(c, b)
+			got <- outcome{string(b[:n]), err}
+		}()
+		waiting(t, "giostream.(*TLS).run", 1, "sleep")
+		return got
+	}
+	t.Run("gets what comes", func(t *testing.T) {
+		x, y, left, over := claimed(t, a, cfg)
+		got := reading(x)
+		_, err := y.Write([]byte("word"))
+		require.NoError(t, err)
+		requireAll(t, y, left)
+		require.NoError(t, receive(t, over))
+		require.Equal(t, outcome{"word", nil}, receive(t, got))
+	})
+	t.Run("deadline", func(t *testing.T) {
+		x, _, _, _ := claimed(t, a, cfg)
+		got := reading(x)
+		require.NoError(t, x.SetReadDeadline(time.Now()))
+		require.ErrorIs(t, receive(t, got).err, os.ErrDeadlineExceeded)
+	})
+	t.Run("CloseRead", func(t *testing.T) {
+		x, _, _, _ := claimed(t, a, cfg)
+		got := reading(x)
+		require.NoError(t, x.CloseRead())
+		require.Equal(t, outcome{"", io.EOF}, receive(t, got))
+	})
+	t.Run("Close", func(t *testing.T) {
+		x, _, _, _ := claimed(t, a, cfg)
+		got := reading(x)
+		require.NoError(t, x.Close())
+		require.ErrorIs(t, receive(t, got).err, net.ErrClosed)
+	})
+}
+
+// gapConn holds back the second half of what is written while cut is set.
+type gapConn struct {
+	net.Conn
+	cut  bool
+	left []byte
+}
+
+func (c *gapConn) Write(b []byte) (int, error) {
+	if !c.cut {
+		return c.Conn.Write(b)
+	}
+	c.left = append(c.left, b[len(b)/2:]...)
+	_, err := c.Conn.Write(b[:len(b)/2])
+	return len(b), err
+}
+
+// A reader that waits costs nothing, also when a record has come by half.
+func TestTLSWaitingReadersAreIdle(t *testing.T) {
+	const n = 100
+	a := newAuthority(t)
+	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
+	words := make(chan string, n)
+	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {
+		b := make([]byte, 4)
+		for {
+			if _, err := io.ReadFull(c, b); err != nil {
+				return
+			}
+			words <- string(b)
+		}
+	})
+	var gaps []*gapConn
+	for i := range n {
+		g := &gapConn{Conn: dial(t, addr)}
+		c := tls.Client(g, &tls.Config{RootCAs: a.pool, ServerName: "localhost"})
+		_, err := io.WriteString(c, "full")
+		require.NoError(t, err)
+		require.Equal(t, "full", receive(t, words))
+		if g.cut = i%2 == 0; g.cut {
+			_, err = io.WriteString(c, "half")
+			require.NoError(t, err)
+			gaps = append(gaps, g)
+		}
+	}
+	parked(t, "giostream.(*TLS).Read", n)
+	used := func() time.Duration {
+		var u syscall.Rusage
+		require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := used()
+	time.Sleep(time.Second) // a busy one would use most of it
+	require.Less(t, used()-before, 300*time.Millisecond)
+	for _, g := range gaps {
+		_, err := g.Conn.Write(g.left)
+		require.NoError(t, err)
+		require.Equal(t, "half", receive(t, words))
 	}
 }

@@ -111,6 +111,15 @@ func (t *TLS) Facts() (native.TLSFacts, bool) {
 	return t.stream.TLSFacts(), true
 }
 
+// Native is the TLS stream, once the handshake is over and was good. The caller holds a
+// reference to the descriptor while it uses that.
+func (t *TLS) Native() (native.Stream, bool) {
+	if t == nil || !t.hs.finished() || t.hs.err != nil {
+		return native.Stream{}, false
+	}
+	return t.stream, true
+}
+
 // SetDeadline is for waits for the handshake: later ones are the descriptor's. Like
 // the next two methods it does nothing to nil, which is no TLS.
 func (t *TLS) SetDeadline(at time.Time, rd, wr bool) {

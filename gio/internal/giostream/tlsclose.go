@@ -27,19 +27,19 @@ func (t *TLS) CloseWrite() error {
 // endWriting has TLS say close_notify after all that it has taken, without waiting
 // for the peer: what the socket does not take is held.
 func (t *TLS) endWriting() error {
-	t.ended = true
-	t.stream.Hold()
+	t.stream.Hold(true)
 	if len(t.rest) > 0 {
 		_, _ = t.stream.Write(t.rest, native.Cancellable{})
-		t.rest = nil
 	}
-	var err error
 	if !t.cut {
-		// Another operation on the TLS stream may be in progress.
-		err = withTimeout(t.stream.CloseWrite)
+		// GIO code may be about something else with the TLS stream.
+		if err := withTimeout(t.stream.CloseWrite); err != nil {
+			t.stream.Hold(false)
+			return err
+		}
 	}
-	t.held = t.stream.Held()
-	return err
+	t.ended, t.rest, t.held = true, nil, t.stream.Held()
+	return nil
 }
 
 // SayEnd is for Close, before the descriptor's end: it wakes whoever uses that and

@@ -51,6 +51,9 @@ func (t *TLS) run(tr *transfer, dir netfd.Direction, b []byte) (done int, err er
 		if err != nil || tr.err != native.ErrRefused {
 			return done, err
 		}
+		if dir == netfd.Reading && t.readClosed.Load() {
+			return done, nil
+		}
 		time.Sleep(pause)
 		if t.fd.Closed() {
 			return done, net.ErrClosed

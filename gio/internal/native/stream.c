@@ -42,6 +42,12 @@ gsv_stream_free (gsv_stream *s)
   g_free (s);
 }
 
+gpointer
+gsv_stream_object (gsv_stream *s)
+{
+  return s->stream;
+}
+
 int
 gsv_stream_traits (gsv_stream *s)
 {
@@ -218,10 +224,10 @@ gsv_stream_close (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 }
 
 void
-gsv_stream_hold (gsv_stream *s)
+gsv_stream_hold (gsv_stream *s, int on)
 {
   if (s->record_out != NULL)
-    gsv_record_hold (s->record_out);
+    gsv_record_hold (s->record_out, on);
 }
 
 const void *

@@ -22,6 +22,9 @@ func NewStream(stream unsafe.Pointer) Stream { return Stream{C.gsv_stream_new(C.
 // Valid tells whether there is one.
 func (n Stream) Valid() bool { return n.s != nil }
 
+// Pointer is the GIOStream, with no reference.
+func (n Stream) Pointer() unsafe.Pointer { return unsafe.Pointer(C.gsv_stream_object(n.s)) }
+
 func (n Stream) Free() { C.gsv_stream_free(n.s) }
 
 // Traits tells which directions never block, and whether it is TLS.
@@ -84,9 +87,9 @@ func (n Stream) Close(cancel Cancellable) error {
 	return boolResult(C.gsv_stream_close(n.s, cancel.c, &e), &e)
 }
 
-// Hold is for TLS that TLSServer or TLSClient made. From then on nothing that writes
+// Hold is for TLS that TLSServer or TLSClient made. While it is on, nothing that writes
 // blocks: what the socket does not take is kept for Held.
-func (n Stream) Hold() { C.gsv_stream_hold(n.s) }
+func (n Stream) Hold(on bool) { C.gsv_stream_hold(n.s, cbool(on)) }
 
 // Held is what is to be sent through the socket by itself. Nobody writes meanwhile.
 func (n Stream) Held() []byte {

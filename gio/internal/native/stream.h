@@ -17,6 +17,7 @@ typedef struct gsv_stream gsv_stream;
 
 gsv_stream *gsv_stream_new (gpointer stream);
 void gsv_stream_free (gsv_stream *s);
+gpointer gsv_stream_object (gsv_stream *s);
 int gsv_stream_traits (gsv_stream *s);
 int gsv_stream_fd (gsv_stream *s);
 gssize gsv_stream_read (gsv_stream *s, void *buf, gsize n,
@@ -28,9 +29,9 @@ int gsv_stream_writable (gsv_stream *s);
 int gsv_stream_close_write (gsv_stream *s, GCancellable *cancel,
                             gsv_error *err);
 
-/* For TLS that we have made: from now on what is written is sent as far as the
+/* For TLS that we have made: while it is on, what is written is sent as far as the
  * socket takes it at once, and the rest held, for whoever asks to send it. */
-void gsv_stream_hold (gsv_stream *s);
+void gsv_stream_hold (gsv_stream *s, int on);
 const void *gsv_stream_held (gsv_stream *s, gsize *n);
 
 int gsv_stream_close (gsv_stream *s, GCancellable *cancel, gsv_error *err);

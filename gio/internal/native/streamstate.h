@@ -34,9 +34,9 @@ enum { GSV_ASKED_IN = 1, GSV_ASKED_OUT = 2 };
 void gsv_record_begin (void);
 int gsv_record_asked (void);
 
-/* From now on writing never blocks: what the socket does not take is held, and
- * not sent. Held bytes are good while nobody writes. */
-void gsv_record_hold (GOutputStream *output);
+/* While it is on writing never blocks: what the socket does not take is held, and
+ * not sent before it is off. Held bytes are good while nobody writes. */
+void gsv_record_hold (GOutputStream *output, int on);
 const void *gsv_record_held (GOutputStream *output, gsize *n);
 
 #endif

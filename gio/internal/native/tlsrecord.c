@@ -199,6 +199,23 @@ hold (GsvRecordOutput *o, const void *buf, gsize n, GError **error)
   return n;
 }
 
+/* Sends what was held for a close that has not come about. */
+static gboolean
+release (GsvRecordOutput *o, gboolean blocking, GCancellable *cancel, GError **error)
+{
+  while (o->held != NULL)
+    {
+      gssize r = g_pollable_stream_write (base_of_output (o), o->held->data, o->held->len, blocking, cancel, error);
+
+      if (r < 0)
+        return FALSE;
+      g_byte_array_remove_range (o->held, 0, r);
+      if (o->held->len == 0)
+        g_clear_pointer (&o->held, g_byte_array_unref);
+    }
+  return TRUE;
+}
+
 static gssize
 output_write (GOutputStream *stream, const void *buf, gsize n, GCancellable *cancel, GError **error)
 {
@@ -206,6 +223,8 @@ output_write (GOutputStream *stream, const void *buf, gsize n, GCancellable *can
 
   if (g_atomic_int_get (&o->holding))
     return hold (o, buf, n, error);
+  if (!release (o, TRUE, cancel, error))
+    return -1;
   return g_output_stream_write (base_of_output (stream), buf, n, cancel, error);
 }
 
@@ -216,6 +235,8 @@ output_write_nonblocking (GPollableOutputStream *stream, const void *buf, gsize 
 
   if (g_atomic_int_get (&o->holding))
     return hold (o, buf, n, error);
+  if (!release (o, FALSE, NULL, error))
+    return note (-1, GSV_ASKED_OUT, error);
   return note (g_pollable_output_stream_write_nonblocking (base_of_output (stream), buf, n, NULL, error), GSV_ASKED_OUT,
                error);
 }
@@ -294,9 +315,9 @@ gsv_record_arm (GInputStream *input)
 }
 
 void
-gsv_record_hold (GOutputStream *output)
+gsv_record_hold (GOutputStream *output, int on)
 {
-  g_atomic_int_set (&((GsvRecordOutput *) output)->holding, TRUE);
+  g_atomic_int_set (&((GsvRecordOutput *) output)->holding, on);
 }
 
 const void *
