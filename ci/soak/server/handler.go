@@ -46,6 +46,8 @@ func (s *Server) handle(o *opening, c net.Conn) {
 	case errors.Is(err, errCorrupt):
 		v.count.Corrupt = 1
 		s.wrong.add(fmt.Sprintf("server: %v on service %s: %v", v.header.Kind, o.name, err))
+	case o.tls != nil && v.header.Kind == wire.Silent:
+		v.count.Done = 1 // no handshake: whether there should have been one the client knows
 	case gone(err) && (v.header.Abandon || v.header.Kind == wire.Silent || v.header.Kind == wire.Garbage):
 		v.count.Done = 1 // the client's own way to leave
 	case o.closing.Load():
