@@ -17,8 +17,9 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-// handshakeTime is what a client is given that stops in the middle of a handshake.
-const handshakeTime = 2 * time.Second
+// handshakeTime is what a client is given that stops in the middle of a handshake: a burst of
+// honest ones takes seconds on a busy machine.
+const handshakeTime = 20 * time.Second
 
 // certificate makes one that is its own authority, for wire.ServerName, and writes it
 // with its key into the folder.

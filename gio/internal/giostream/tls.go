@@ -2,6 +2,7 @@ package giostream
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,6 +32,11 @@ type TLS struct {
 	// One pending operation each way, under the descriptor's locks. The functions
 	// are made once.
 	rd, wr transfer
+
+	// one is held in calls on the TLS stream that GIO lets nobody beside: a read and
+	// close_notify. They do not wait for the peer, and whoever finds the other one there
+	// would need a descriptor to wait for its end.
+	one sync.Mutex
 
 	// Under Writing's lock, or nobody uses the descriptor any more.
 	rest  []byte // what TLS has taken and not yet sent

@@ -33,7 +33,10 @@ func (t *TLS) endWriting() error {
 	}
 	if !t.cut {
 		// GIO code may be about something else with the TLS stream.
-		if err := withTimeout(t.stream.CloseWrite); err != nil {
+		t.one.Lock()
+		err := withTimeout(t.stream.CloseWrite)
+		t.one.Unlock()
+		if err != nil {
 			t.stream.Hold(false)
 			return err
 		}

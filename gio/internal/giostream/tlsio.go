@@ -84,6 +84,8 @@ func (t *TLS) Read(b []byte) (int, error) {
 }
 
 func (t *TLS) tryRead(int64) (int64, syscall.Errno) {
+	t.one.Lock()
+	defer t.one.Unlock()
 	return t.rd.result(t.stream.Read(t.rd.buf, native.Cancellable{}))
 }
 

@@ -16,14 +16,19 @@ struct gsv_stream {
   guint tolerated;             /* GTlsCertificateFlags that are no reason to refuse */
   GInputStream *record;        /* what TLS that we have made reads through, or NULL; one reference */
   GOutputStream *record_out;   /* and writes through */
+  GSocket *socket;             /* below them; they hold it */
   guint found;                 /* those that the peer's certificate has */
 };
 
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
+/* tlswait.c. FALSE only when cancelled. */
+gboolean gsv_await_descriptors (GSocket *socket, GCancellable *cancel, GError **error);
+gboolean gsv_await_socket (GSocket *socket, GIOCondition condition, GCancellable *cancel, GError **error);
+
 /* tlsrecord.c; the caller gets a reference on each. */
-GIOStream *gsv_record_new (GIOStream *base, GInputStream **input, GOutputStream **output);
+GIOStream *gsv_record_new (GSocketConnection *base, GInputStream **input, GOutputStream **output);
 
 /* From now on another handshake is refused. */
 void gsv_record_arm (GInputStream *input);

@@ -37,7 +37,7 @@ on_accept_certificate (GTlsConnection *tls, GTlsCertificate *peer, GTlsCertifica
 
 /* Takes over the references to tls and to what it reads and writes through. */
 static gsv_stream *
-tls_new (GIOStream *tls, GInputStream *record, GOutputStream *record_out, gpointer database,
+tls_new (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *record_out, gpointer database,
          const char *const *protocols, guint tolerated)
 {
   gsv_stream *s;
@@ -56,6 +56,7 @@ tls_new (GIOStream *tls, GInputStream *record, GOutputStream *record_out, gpoint
   g_object_unref (tls);
   s->record = record;
   s->record_out = record_out;
+  s->socket = g_socket_connection_get_socket (base);
   s->tolerated = tolerated;
   s->accept = g_signal_connect (tls, "accept-certificate", G_CALLBACK (on_accept_certificate), s);
   return s;
@@ -67,13 +68,13 @@ gsv_tls_server (gpointer base, gpointer certificate, gpointer database, int auth
 {
   GInputStream *record;
   GOutputStream *record_out;
-  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record, &record_out);
+  GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
   GIOStream *tls = g_tls_server_connection_new (below, certificate, &err->error);
 
   g_object_unref (below);
   if (tls != NULL && auth != 0)
     g_object_set (tls, "authentication-mode", auth, NULL);
-  return tls_new (tls, record, record_out, database, protocols, 0);
+  return tls_new (base, tls, record, record_out, database, protocols, 0);
 }
 
 gsv_stream *
@@ -83,20 +84,22 @@ gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate,
   GSocketConnectable *identity = name != NULL ? g_network_address_new (name, port) : NULL;
   GInputStream *record;
   GOutputStream *record_out;
-  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record, &record_out);
+  GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
   GIOStream *tls = g_tls_client_connection_new (below, identity, &err->error);
 
   g_object_unref (below);
   g_clear_object (&identity);
   if (tls != NULL && certificate != NULL)
     g_tls_connection_set_certificate (G_TLS_CONNECTION (tls), certificate);
-  return tls_new (tls, record, record_out, database, protocols, tolerated);
+  return tls_new (base, tls, record, record_out, database, protocols, tolerated);
 }
 
 int
 gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 {
   errno = 0;
+  if (s->socket != NULL && !gsv_await_descriptors (s->socket, cancel, &err->error))
+    return FALSE;
   if (g_tls_connection_handshake (s->tls, cancel, &err->error))
     {
       if (G_IS_TLS_SERVER_CONNECTION (s->tls) && s->record != NULL)

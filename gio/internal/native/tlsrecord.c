@@ -43,6 +43,7 @@ note (gssize r, int direction, GError **error)
 
 typedef struct {
   GFilterInputStream parent;
+  GSocket *socket; /* the base stream holds it */
   gint armed; /* the first handshake is over */
   guint8 header[5];
   gsize have; /* bytes of the header */
@@ -97,7 +98,20 @@ base_of (gpointer stream)
 static gssize
 record_read (GInputStream *stream, void *buf, gsize n, GCancellable *cancel, GError **error)
 {
-  gssize r = g_input_stream_read (base_of (stream), buf, n, cancel, error);
+  gssize r;
+  GError *e = NULL;
+
+  for (;;)
+    {
+      r = g_pollable_input_stream_read_nonblocking (base_of (stream), buf, n, cancel, &e);
+      if (r >= 0 || !g_error_matches (e, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        break;
+      g_clear_error (&e);
+      if (!gsv_await_socket (((GsvRecordStream *) stream)->socket, G_IO_IN, cancel, &e))
+        break;
+    }
+  if (e != NULL)
+    g_propagate_error (error, e);
   return r > 0 ? look ((GsvRecordStream *) stream, buf, r, error) : r;
 }
 
@@ -154,6 +168,7 @@ gsv_record_stream_init (GsvRecordStream *r)
 
 typedef struct {
   GFilterOutputStream parent;
+  GSocket *socket; /* the base stream holds it */
   gint holding;
   GByteArray *held; /* what the socket has not taken since then; NULL: nothing */
 } GsvRecordOutput;
@@ -199,13 +214,37 @@ hold (GsvRecordOutput *o, const void *buf, gsize n, GError **error)
   return n;
 }
 
+/* Waits until it can write something. */
+static gssize
+write_some (GsvRecordOutput *o, const void *buf, gsize n, GCancellable *cancel, GError **error)
+{
+  for (;;)
+    {
+      GError *e = NULL;
+      gssize r = g_pollable_output_stream_write_nonblocking (base_of_output (o), buf, n, cancel, &e);
+
+      if (r >= 0)
+        return r;
+      if (!g_error_matches (e, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        {
+          g_propagate_error (error, e);
+          return -1;
+        }
+      g_clear_error (&e);
+      if (!gsv_await_socket (o->socket, G_IO_OUT, cancel, error))
+        return -1;
+    }
+}
+
 /* Sends what was held for a close that has not come about. */
 static gboolean
 release (GsvRecordOutput *o, gboolean blocking, GCancellable *cancel, GError **error)
 {
   while (o->held != NULL)
     {
-      gssize r = g_pollable_stream_write (base_of_output (o), o->held->data, o->held->len, blocking, cancel, error);
+      gssize r = blocking ? write_some (o, o->held->data, o->held->len, cancel, error)
+                          : g_pollable_output_stream_write_nonblocking (base_of_output (o), o->held->data, o->held->len,
+                                                                        NULL, error);
 
       if (r < 0)
         return FALSE;
@@ -225,7 +264,7 @@ output_write (GOutputStream *stream, const void *buf, gsize n, GCancellable *can
     return hold (o, buf, n, error);
   if (!release (o, TRUE, cancel, error))
     return -1;
-  return g_output_stream_write (base_of_output (stream), buf, n, cancel, error);
+  return write_some (o, buf, n, cancel, error);
 }
 
 static gssize
@@ -295,14 +334,15 @@ gsv_record_output_init (GsvRecordOutput *o)
 
 /* Returns a stream over base and its halves, one reference on each. */
 GIOStream *
-gsv_record_new (GIOStream *base, GInputStream **input, GOutputStream **output)
+gsv_record_new (GSocketConnection *connection, GInputStream **input, GOutputStream **output)
 {
-  GIOStream *s;
+  GIOStream *base = G_IO_STREAM (connection), *s;
 
   *input = g_object_new (gsv_record_stream_get_type (), "base-stream", g_io_stream_get_input_stream (base),
                          "close-base-stream", FALSE, NULL);
   *output = g_object_new (gsv_record_output_get_type (), "base-stream", g_io_stream_get_output_stream (base),
                           "close-base-stream", FALSE, NULL);
+  ((GsvRecordStream *) *input)->socket = ((GsvRecordOutput *) *output)->socket = g_socket_connection_get_socket (connection);
   s = g_simple_io_stream_new (*input, *output);
   g_object_set_data_full (G_OBJECT (s), GSV_BASE, g_object_ref (base), g_object_unref);
   return s;
