@@ -195,6 +195,10 @@ func (sc *SocketConnection) Write(b []byte) (int, error) {
 // Write has reported as written are still delivered. Later calls return
 // net.ErrClosed and do nothing. It returns at once, unless
 // SetGracefulDisconnect made it wait for the peer.
+//
+// With TLS by GIO the end of what was written, and close_notify, are this process's
+// to send: where the peer does not take them at once, that goes on for up to a second
+// after Close has returned. A Close that interrupts a Write sends no close_notify.
 func (sc *SocketConnection) Close() error {
 	c := sc.c
 	if !c.fd.BeginClose() {

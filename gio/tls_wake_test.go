@@ -247,3 +247,30 @@ func TestTLSWaitingReadersAreIdle(t *testing.T) {
 		require.Equal(t, "half", receive(t, words))
 	}
 }
+
+// GLib ends the process where it needs a descriptor for a wait and there is none.
+func TestTLSHandshakesOutliveALackOfDescriptors(t *testing.T) {
+	const n = 8
+	a := newAuthority(t)
+	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
+	serve(t, svc, echo)
+	var clients []*tls.Conn
+	for range n {
+		clients = append(clients, tls.Client(dial(t, addr), &tls.Config{RootCAs: a.pool, ServerName: "localhost"}))
+	}
+	gio.WaitForHandlers(t, svc, n)
+	free := takeAllDescriptors(t)
+	defer free()
+	shaken := make(chan error, n)
+	for _, c := range clients {
+		go func() { shaken <- c.HandshakeContext(t.Context()) }()
+	}
+	waiting(t, "native.Stream.Handshake", n, "syscall")
+	free()
+	for range n {
+		require.NoError(t, receive(t, shaken))
+	}
+	for _, c := range clients {
+		say(t, c, "hello")
+	}
+}

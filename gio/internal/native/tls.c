@@ -3,7 +3,6 @@
 #include "streamstate.h"
 #include "tls.h"
 
-#include <errno.h>
 #include <string.h>
 
 int
@@ -92,22 +91,6 @@ gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate,
   if (tls != NULL && certificate != NULL)
     g_tls_connection_set_certificate (G_TLS_CONNECTION (tls), certificate);
   return tls_new (base, tls, record, record_out, database, protocols, tolerated);
-}
-
-int
-gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
-{
-  errno = 0;
-  if (s->socket != NULL && !gsv_await_descriptors (s->socket, cancel, &err->error))
-    return FALSE;
-  if (g_tls_connection_handshake (s->tls, cancel, &err->error))
-    {
-      if (G_IS_TLS_SERVER_CONNECTION (s->tls) && s->record != NULL)
-        gsv_record_arm (s->record);
-      return TRUE;
-    }
-  err->sys_errno = errno;
-  return FALSE;
 }
 
 int
