@@ -34,6 +34,8 @@ gsv_stream_free (gsv_stream *s)
 {
   if (s->accept != 0)
     g_signal_handler_disconnect (s->tls, s->accept);
+  if (s->record != NULL)
+    gsv_tls_count (-1);
   g_clear_object (&s->record);
   g_clear_object (&s->record_out);
   g_object_unref (s->in);

@@ -23,6 +23,9 @@ struct gsv_stream {
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
+/* tlshandshake.c: 1 for each stream with a record that is made, -1 at its end. */
+void gsv_tls_count (int change);
+
 /* tlswait.c. FALSE only when cancelled. */
 gboolean gsv_await_descriptors (GSocket *socket, GCancellable *cancel, GError **error);
 gboolean gsv_await_socket (GSocket *socket, GIOCondition condition, GCancellable *cancel, GError **error);

@@ -55,6 +55,7 @@ tls_new (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *rec
   g_object_unref (tls);
   s->record = record;
   s->record_out = record_out;
+  gsv_tls_count (1);
   s->socket = g_socket_connection_get_socket (base);
   s->tolerated = tolerated;
   s->accept = g_signal_connect (tls, "accept-certificate", G_CALLBACK (on_accept_certificate), s);

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 
-/* How many contexts are kept for later handshakes. */
+/* How many contexts are kept for later handshakes, while there are TLS streams. */
 enum { KEPT = 16 };
 
 static GMutex lock; /* protects what follows */
 static GMainContext *kept[KEPT];
 static int n_kept;
+static gint64 n_streams;
 
 /* Returns one of the caller's, or NULL when cancelled. */
 static GMainContext *
@@ -31,7 +32,7 @@ static void
 give_back (GMainContext *c)
 {
   g_mutex_lock (&lock);
-  if (n_kept < KEPT)
+  if (n_kept < KEPT && n_streams > 0)
     {
       kept[n_kept++] = c;
       c = NULL;
@@ -39,6 +40,16 @@ give_back (GMainContext *c)
   g_mutex_unlock (&lock);
   if (c != NULL)
     g_main_context_unref (c);
+}
+
+void
+gsv_tls_count (int change)
+{
+  g_mutex_lock (&lock);
+  n_streams += change;
+  while (n_streams == 0 && n_kept > 0)
+    g_main_context_unref (kept[--n_kept]);
+  g_mutex_unlock (&lock);
 }
 
 typedef struct {
