@@ -195,6 +195,10 @@ func (sc *SocketConnection) Write(b []byte) (int, error) {
 // Write has reported as written are still delivered. Later calls return
 // net.ErrClosed and do nothing. It returns at once, unless
 // SetGracefulDisconnect made it wait for the peer.
+//
+// With TLS by GIO the end of what was written, and close_notify, are this process's
+// to send: where the peer does not take them at once, that goes on for up to a second
+// after Close has returned. A Close that interrupts a Write sends no close_notify.
 func (sc *SocketConnection) Close() error {
 	c := sc.c
 	if !c.fd.BeginClose() {
@@ -220,16 +224,30 @@ func (c *conn) end(closeStream bool) bool {
 	return true
 }
 
-// finish is for whoever began to close.
+// finish is for whoever began to close. With TLS the end may come later: see SayEnd.
 func (c *conn) finish(closeStream bool) {
+	c.addrs.keepLocal(&c.fd)
+	if t := c.tls.Load(); t != nil {
+		t.Interrupt() // who waits for the handshake has a reference
+		if closeStream {
+			if wait := t.SayEnd(); wait != nil {
+				go func() {
+					wait()
+					c.finishNow(true)
+				}()
+				return
+			}
+		}
+	}
+	c.finishNow(closeStream)
+}
+
+func (c *conn) finishNow(closeStream bool) {
 	if c.owner != nil {
 		defer c.owner.connClosed(c)
 	}
-	c.addrs.keepLocal(&c.fd)
-	t := c.tls.Load()
-	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
-	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
+	if t := c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
 		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)

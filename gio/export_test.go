@@ -191,6 +191,25 @@ func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, cli
 	return newStreamConn(loop, n), nil
 }
 
+// TLSCloseWriteOfOthers is GIO code that closes the output stream of the
+// GTlsConnection: it has the connection to itself until the peer has taken that.
+func TLSCloseWriteOfOthers(sc *SocketConnection) error {
+	c := native.NewCancellable()
+	defer c.Unref()
+	ours, _ := sc.c.tls.Load().Native()
+	theirs := native.NewStream(ours.Pointer())
+	defer theirs.Free()
+	return theirs.CloseWrite(c)
+}
+
+// TLSRefusesToRead tells whether somebody has the GTlsConnection to himself. The peer
+// says nothing meanwhile.
+func TLSRefusesToRead(sc *SocketConnection) bool {
+	stream, _ := sc.c.tls.Load().Native()
+	_, err := stream.Read(make([]byte, 1), native.Cancellable{})
+	return err == native.ErrRefused
+}
+
 // StreamOf makes a StreamConn of a GIOStream.
 func StreamOf(loop *glibloop.Loop, stream unsafe.Pointer) *StreamConn {
 	return newStreamConn(loop, native.NewStream(stream))

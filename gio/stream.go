@@ -124,8 +124,9 @@ func (sc *StreamConn) setDeadline(t time.Time, rd, wr bool) error {
 
 // Close closes the stream (g_io_stream_close) and gives up the reference:
 // exactly once, waking whoever waits in Read or Write with net.ErrClosed. It
-// sends what ends the stream, such as TLS's close_notify, if a peer that takes
-// nothing does not keep it from that for more than a second.
+// sends what ends the stream. On TLS that is the end of what was written and
+// close_notify: where the peer does not take them at once, that goes on for up to
+// a second after Close has returned. A Close that interrupts a Write sends none.
 // Later calls return net.ErrClosed and do nothing.
 func (sc *StreamConn) Close() error {
 	defer runtime.KeepAlive(sc)

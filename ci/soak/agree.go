@@ -14,7 +14,7 @@ import (
 func disagreements(clients, handlers wire.Counts) (all []string) {
 	for k := range wire.Kinds {
 		switch k {
-		case wire.Silent, wire.Garbage, wire.Reset, wire.Vanish:
+		case wire.Silent, wire.Garbage, wire.Reset, wire.Vanish, wire.Stalled:
 			continue
 		}
 		c, h := clients[k], handlers[k]

@@ -24,12 +24,12 @@ import (
 
 const usage = `Usage: scripts/soak [flags]
 
-Starts a server with eight services (Serve, Accept, NetListener, Conns,
-ConnectIncoming, MaxConns reached, a ThreadedSocketService, and one that is often
-closed and opened again) on TCP over IPv4 and IPv6, on Unix paths and on abstract
+Starts a server with nine services (Serve, Accept, NetListener, Conns,
+ConnectIncoming, MaxConns reached, a ThreadedSocketService, one that is often
+closed and opened again, and one with TLS by GIO where that can do it) on TCP over IPv4 and IPv6, on Unix paths and on abstract
 names, and a load with clients of every kind: short, long, bulk, half-closing,
 slow readers and writers, idle, floods, silent, garbage, resets, clients that
-vanish, and handlers that panic. Meanwhile services are stopped and started, closed
+vanish or stop in the middle of a TLS handshake, and handlers that panic. Meanwhile services are stopped and started, closed
 or shut down and opened again, and the server is left without descriptors. All on
 this machine, and through the library's public API alone.
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,6 +71,9 @@ func TestTenSecondsOfEverythingLoseNothing(t *testing.T) {
 	require.Zero(t, status)
 	for k := range wire.Kinds {
 		f := figures(t, out, k.String()) // connections, done, MiB, MiB, lost, corrupt, cut, again
+		if k == wire.Stalled && strings.Contains(out, withoutTLS) {
+			continue
+		}
 		require.Positive(t, f[1], "%v: none was done", k)
 		require.Zero(t, f[4]+f[5], "%v: lost or corrupt", k)
 	}

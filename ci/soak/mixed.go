@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/glibserve/glibserve/ci/internal/proc"
@@ -37,10 +38,16 @@ const (
 var faultNames = [faults]string{"stopped and started", "closed and opened again", "shut down and opened again",
 	"descriptors: limit lowered to half of what is open", "descriptors: all taken"}
 
+// withoutTLS is told where there is no service with TLS.
+const withoutTLS = "  without TLS: GIO has no backend for it here"
+
 // mixed is the soak.
 func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "soak: %v with seed %d, %d clients at a time on %d services at %d addresses; server: process %d\n",
 		p.time, p.seed, p.workers, len(p.opened.Services), len(p.opened.Places), p.server.PID())
+	if !slices.ContainsFunc(p.opened.Services, func(s server.Service) bool { return s.Name == "tls" }) {
+		fmt.Fprintln(stdout, withoutTLS)
+	}
 	random := rand.New(rand.NewPCG(p.seed, 3))
 	round := min(longestRound, p.time/leastRounds)
 	began, shown := time.Now(), time.Now()

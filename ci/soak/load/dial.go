@@ -50,7 +50,10 @@ func (w *worker) dial(p server.Place, receiveBuffer int) (net.Conn, entry, error
 			if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 				return nil, e, err
 			}
-			return c, e, nil
+			if p.Authority != nil && w.kind != wire.Stalled {
+				c, err = handshake(c, p.Authority)
+			}
+			return c, e, err
 		}
 		refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNRESET)
 		full := errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EADDRNOTAVAIL)

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +17,7 @@ import (
 // weights say how often each kind comes.
 var weights = [wire.Kinds]int{
 	wire.Short: 40, wire.Long: 8, wire.Bulk: 2, wire.HalfClose: 8, wire.SlowRead: 5, wire.SlowWrite: 5, wire.Idle: 4,
-	wire.Flood: 1, wire.Doomed: 4, wire.Silent: 4, wire.Garbage: 4, wire.Reset: 6, wire.Vanish: 6,
+	wire.Flood: 1, wire.Doomed: 4, wire.Silent: 4, wire.Garbage: 4, wire.Reset: 6, wire.Vanish: 6, wire.Stalled: 3,
 }
 
 // one is one client of a kind, or a burst of them.
@@ -54,6 +55,8 @@ func (w *worker) one(kind wire.Kind, p server.Place) {
 		w.visit(kind, p, 0, func(v *visit) error { return v.leave(true) })
 	case wire.Vanish:
 		w.visit(kind, p, 0, func(v *visit) error { return v.leave(false) })
+	case wire.Stalled:
+		w.visit(kind, p, 0, (*visit).stall)
 	}
 }
 
@@ -216,7 +219,11 @@ func (v *visit) garbage() error {
 // with bytes unread. With reset the kernel says so at once (SO_LINGER 0).
 func (v *visit) leave(reset bool) error {
 	if reset {
-		if t, ok := v.conn.(*net.TCPConn); ok {
+		below := v.conn
+		if t, ok := below.(*tls.Conn); ok {
+			below = t.NetConn()
+		}
+		if t, ok := below.(*net.TCPConn); ok {
 			if err := t.SetLinger(0); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,7 +110,9 @@ func (l *load) open(s Setup) error {
 	}
 	for i := range s.Workers {
 		w := newWorker(l, s.Seed+uint64(i))
-		w.next = wire.Kind(i) % wire.Kinds // so that a short soak has all of them
+		if w.next = wire.Kind(i) % wire.Kinds; !l.has(w.next) { // so that a short soak has all of them
+			w.next = wire.Kinds
+		}
 		l.workers = append(l.workers, w)
 		go w.work()
 	}
@@ -173,16 +176,32 @@ func (w *worker) choose() wire.Kind {
 	}
 	at := w.random.IntN(sum)
 	for k, n := range weights {
-		if at -= n; at < 0 {
+		if at -= n; at < 0 && w.load.has(wire.Kind(k)) {
 			return wire.Kind(k)
 		}
 	}
 	return wire.Short
 }
 
+// takes tells whether such clients are for that place.
+func takes(p server.Place, kind wire.Kind) bool {
+	switch kind {
+	case wire.Doomed:
+		return p.Panics
+	case wire.Stalled:
+		return p.Authority != nil
+	}
+	return true
+}
+
+// has tells whether there is a place for such clients.
+func (l *load) has(kind wire.Kind) bool {
+	return slices.ContainsFunc(l.places, func(p server.Place) bool { return takes(p, kind) })
+}
+
 func (w *worker) place(kind wire.Kind) server.Place {
 	for {
-		if p := w.load.places[w.random.IntN(len(w.load.places))]; p.Panics || kind != wire.Doomed {
+		if p := w.load.places[w.random.IntN(len(w.load.places))]; takes(p, kind) {
 			return p
 		}
 	}

@@ -21,11 +21,12 @@ var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // visit is one connection in the hands of a handler.
 type visit struct {
-	server *Server
-	conn   net.Conn
-	header wire.Header
-	count  wire.Count
-	buffer []byte
+	server  *Server
+	conn    net.Conn
+	header  wire.Header
+	greeted bool // it has been sent the greeting
+	count   wire.Count
+	buffer  []byte
 }
 
 var errCorrupt = errors.New("wrong bytes came")
@@ -46,6 +47,8 @@ func (s *Server) handle(o *opening, c net.Conn) {
 	case errors.Is(err, errCorrupt):
 		v.count.Corrupt = 1
 		s.wrong.add(fmt.Sprintf("server: %v on service %s: %v", v.header.Kind, o.name, err))
+	case o.tls != nil && !v.greeted:
+		v.count.Done = 1 // no handshake: whether there should have been one the client knows
 	case gone(err) && (v.header.Abandon || v.header.Kind == wire.Silent || v.header.Kind == wire.Garbage):
 		v.count.Done = 1 // the client's own way to leave
 	case o.closing.Load():
@@ -82,6 +85,7 @@ func (v *visit) serve(o *opening) error {
 	if err := v.write(head[:wire.GreetingSize]); err != nil {
 		return err
 	}
+	v.greeted = true
 	for n := 0; n < len(head); {
 		got, err := v.read(head[n:])
 		if n += got; n > 0 {

@@ -56,7 +56,8 @@ type Place struct {
 	Service          int
 	Name             string
 	Network, Address string
-	Panics           bool // takes clients whose handler panics
+	Panics           bool   // takes clients whose handler panics
+	Authority        []byte // the PEM certificate that its TLS is to be trusted by; nil: no TLS
 }
 
 // Service is what can be done with one.
@@ -157,6 +158,12 @@ func (s *Server) open(setup Setup) (*Opened, error) {
 		{name: "maxconns", consume: byServe, maxConns: 8, panics: true, places: []place{tcp, path("maxconns")}},
 		{name: "threaded", consume: byRun, threads: 6, panics: true, reopens: true, shutdown: true, places: []place{tcp, abstract("threaded")}},
 	}
+	authority, cfg, err := certificate(setup.Dir)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, &service{name: "tls", consume: byServe, tls: cfg, panics: true, reopens: true, shutdown: true,
+		places: []place{tcp, path("tls")}})
 	if setup.Flat {
 		all = all[:1]
 		all[0].places = []place{tcp}
@@ -166,13 +173,21 @@ func (s *Server) open(setup Setup) (*Opened, error) {
 	for i, sv := range all {
 		sv.id = i
 		sv.places = usable(sv.places)
+		err := openSomewhere(sv, s, random)
+		if sv.tls != nil && errors.Is(err, errors.ErrUnsupported) {
+			continue // GIO has no TLS here
+		}
 		s.services = append(s.services, sv)
-		if err := openSomewhere(sv, s, random); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		opened.Services = append(opened.Services, Service{Name: sv.name, Reopens: sv.reopens, Shutdown: sv.shutdown})
 		for _, p := range sv.places {
-			opened.Places = append(opened.Places, Place{Service: i, Name: sv.name, Network: p.network, Address: p.address, Panics: sv.panics})
+			at := Place{Service: i, Name: sv.name, Network: p.network, Address: p.address, Panics: sv.panics}
+			if sv.tls != nil {
+				at.Authority = authority
+			}
+			opened.Places = append(opened.Places, at)
 		}
 	}
 	return opened, nil

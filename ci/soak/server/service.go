@@ -25,6 +25,7 @@ type service struct {
 	reopens  bool // may be closed and opened again
 	shutdown bool // its Shutdown waits for the handlers
 	panics   bool // its handlers may panic: somebody of the library's recovers
+	tls      *gio.TLSConfig
 	places   []place
 
 	now *opening
@@ -48,7 +49,7 @@ type opening struct {
 func (s *service) open(srv *Server) error {
 	// With a longer queue than usual a burst waits in it, and not for the
 	// seconds after which TCP tries again.
-	cfg := &gio.ServiceConfig{MaxConns: s.maxConns, Backlog: 1024, Logger: slog.New(&srv.book)}
+	cfg := &gio.ServiceConfig{MaxConns: s.maxConns, Backlog: 1024, TLS: s.tls, Logger: slog.New(&srv.book)}
 	o := &opening{service: s, server: srv}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	if s.threads > 0 {

@@ -17,13 +17,17 @@ const (
 	Garbage               // sends what is no header
 	Reset                 // leaves in the middle with a reset (SO_LINGER 0)
 	Vanish                // leaves in the middle, with bytes unread and unsent
+	Stalled               // stops in the middle of a TLS handshake
 	Kinds                 // how many there are
 )
 
 var kindNames = [Kinds]string{"short", "long", "bulk", "half-close", "slow-read", "slow-write", "idle", "flood", "panic",
-	"silent", "garbage", "reset", "vanish"}
+	"silent", "garbage", "reset", "vanish", "stalled"}
 
 func (k Kind) String() string { return kindNames[k] }
+
+// ServerName is what the certificate of a service with TLS is for.
+const ServerName = "soak.test"
 
 // Count is what one side has seen of one kind.
 type Count struct {

@@ -170,10 +170,10 @@ func (h *handshake) running() bool {
 }
 
 // closeStream closes a stream that nobody uses. Closing sends what says so, TLS's
-// close_notify or the end of compressed data: cancelled is for a stream that could
-// not send that.
+// close_notify or the end of compressed data: cancelled is for a stream that must or
+// could not send that.
 func closeStream(n native.Stream, cancelled bool) {
-	if cancelled || !n.Writable() { // a peer that takes nothing hears nothing of it
+	if cancelled {
 		c := native.NewCancellable()
 		c.Cancel()
 		_ = n.Close(c)

@@ -34,6 +34,7 @@ type Stream struct {
 
 	rd, wr half
 	isTLS  bool
+	claims claims // CloseWrite of TLS
 
 	local, remote net.Addr // immutable
 }
@@ -105,9 +106,13 @@ func (s *Stream) Write(b []byte) (int, error) {
 		if err == nil {
 			continue
 		}
-		if s.isTLS && errors.Is(err, os.ErrDeadlineExceeded) && s.wr.blocked {
-			s.wr.rest = append([]byte(nil), chunk...)
-			done += len(chunk)
+		if s.isTLS && s.wr.blocked {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				s.wr.rest = append([]byte(nil), chunk...)
+				done += len(chunk)
+			} else {
+				s.wr.cut = true
+			}
 		}
 		return done, err
 	}
@@ -145,6 +150,13 @@ func (s *Stream) CloseWrite() error {
 	if err := s.readyToWrite(); err != nil {
 		return err
 	}
+	if s.isTLS {
+		// While GIO sends close_notify nobody can read: not before there is room.
+		if err := s.awaitRoom(); err != nil {
+			return err
+		}
+		defer s.claims.begin()()
+	}
 	return s.blocking(&s.wr, func(c native.Cancellable) error { return s.native.CloseWrite(c) })
 }
 
@@ -164,7 +176,8 @@ func (s *Stream) SetDeadline(t time.Time, rd, wr bool) error {
 }
 
 // Close closes the stream, waking whoever waits; false when somebody else has. It
-// does not wait for a thread that is inside a call of GIO's.
+// does not wait for a thread that is inside a call of GIO's, nor for a peer that
+// does not take TLS's end.
 func (s *Stream) Close() bool {
 	if !s.interrupt() {
 		return false
@@ -176,6 +189,10 @@ func (s *Stream) Close() bool {
 			return true
 		}
 		s.calls.Unlock()
+	}
+	if s.isTLS && !s.native.Writable() {
+		go s.finish()
+		return true
 	}
 	s.finish()
 	return true

@@ -16,7 +16,7 @@ var errOnLoop = errors.New("on the loop's own thread it would wait for itself: c
 
 // half is one direction of a stream.
 type half struct {
-	mu       sync.Mutex // one operation at a time, whole; protects rest and blocked
+	mu       sync.Mutex // one operation at a time, whole; protects rest, blocked and cut
 	out      bool
 	poll     bool // never blocks in C
 	deadline deadline
@@ -26,6 +26,7 @@ type half struct {
 
 	rest    []byte // what TLS has taken and not yet sent
 	blocked bool   // the last transfer would have blocked
+	cut     bool   // Close came in the middle of a Write
 
 	cancelled atomic.Bool // a blocking call was cancelled
 
@@ -101,10 +102,19 @@ func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
 		return n, err
 	}
 	for {
+		before := s.claims.now()
 		var watch native.Watch
+		over, claimed := (<-chan struct{})(nil), false
 		err := s.use(func() (err error) {
 			n, err = op(b, native.Cancellable{})
+			if err == native.ErrRefused {
+				err = native.ErrWouldBlock
+			}
 			if h.blocked = err == native.ErrWouldBlock; !h.blocked {
+				return err
+			}
+			if over, claimed = s.claims.since(before); claimed {
+				h.blocked = false // nothing was taken
 				return err
 			}
 			if s.loop.OnLoop() { // the watch would be dispatched by its own waiter
@@ -113,27 +123,67 @@ func (s *Stream) transfer(h *half, b []byte) (n int, err error) {
 			watch = s.native.Watch(h.out, s.loop, h.id)
 			return err
 		})
-		if err != native.ErrWouldBlock {
+		switch {
+		case err != native.ErrWouldBlock:
 			return n, err
+		case claimed:
+			err = s.await(h, over)
+		default:
+			err = s.await(h, h.ready)
+			watch.End()
 		}
-		select {
-		case <-h.ready:
-		case <-h.deadline.done():
-			err = os.ErrDeadlineExceeded
-		case <-s.closing:
-			err = net.ErrClosed
-		case <-s.loop.Done():
-			err = glibloop.ErrStopped
-		}
-		watch.End()
-		if err != native.ErrWouldBlock {
+		if err != nil {
 			return 0, err
 		}
-		// A deadline in the past fails even when there is data.
-		if h.deadline.passed() {
-			return 0, os.ErrDeadlineExceeded
+	}
+}
+
+// awaitRoom waits until a few bytes go out at once. The caller holds wr.mu.
+func (s *Stream) awaitRoom() error {
+	for s.wr.poll {
+		var watch native.Watch
+		room := false
+		err := s.use(func() error {
+			if room = s.native.Writable(); room {
+				return nil
+			}
+			if s.loop.OnLoop() {
+				return errOnLoop
+			}
+			watch = s.native.Watch(true, s.loop, s.wr.id)
+			return nil
+		})
+		if room || err != nil {
+			return err
+		}
+		err = s.await(&s.wr, s.wr.ready)
+		watch.End()
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// await waits for what is to happen, or returns why nobody waits for it any more.
+// nil has happened already.
+func (s *Stream) await(h *half, what <-chan struct{}) error {
+	if what != nil {
+		select {
+		case <-what:
+		case <-h.deadline.done():
+			return os.ErrDeadlineExceeded
+		case <-s.closing:
+			return net.ErrClosed
+		case <-s.loop.Done():
+			return glibloop.ErrStopped
+		}
+	}
+	// A deadline in the past fails even when there is data.
+	if h.deadline.passed() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 // use runs f, which does not wait, while the stream is alive.
@@ -202,6 +252,8 @@ func (s *Stream) interrupt() bool {
 
 // finish closes the stream once nobody is inside C.
 func (s *Stream) finish() {
+	s.wr.mu.Lock() // who writes has been woken
+	defer s.wr.mu.Unlock()
 	s.calls.Lock()
 	defer s.calls.Unlock()
 	for _, h := range []*half{&s.rd, &s.wr} {
@@ -210,6 +262,17 @@ func (s *Stream) finish() {
 			native.Streams.Remove(h.id)
 		}
 	}
-	closeStream(s.native, s.wr.cancelled.Load())
+	cancelled := s.wr.cancelled.Load()
+	switch {
+	case !s.isTLS: // a peer that takes nothing hears nothing of the end
+		cancelled = cancelled || !s.native.Writable()
+	case s.wr.cut:
+		cancelled = true
+	case !cancelled && s.rd.poll && (s.tls == nil || s.tls.finished() && s.tls.err == nil):
+		// In two steps, for what the peer has sent and nobody reads: see discard.
+		_ = withTimeout(s.native.CloseWrite)
+		_, _ = s.native.Read(make([]byte, 1), native.Cancellable{})
+	}
+	closeStream(s.native, cancelled)
 	s.native.Free()
 }

@@ -2,9 +2,7 @@ package giostream
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,8 +14,10 @@ import (
 // TLS is TLS by GIO over a connected descriptor. It reads and writes in place of the
 // plain calls and waits as they do: whenever the TLS stream would block, GIO has
 // just had EAGAIN from the socket in that direction, so the edge that the poller
-// needs comes. The calls never block and run on the caller's thread: GTlsConnection
-// allows one read beside one write, which the descriptor's locks ensure.
+// needs comes. Where GIO refuses because something else goes on in the TLS stream,
+// nothing tells of the end of that: it is tried again after a while. The calls never
+// block and run on the caller's thread: GTlsConnection allows one read beside one
+// write, which the descriptor's locks ensure.
 type TLS struct {
 	fd     *netfd.FD
 	hs     handshake
@@ -32,27 +32,21 @@ type TLS struct {
 	// One pending operation each way, under the descriptor's locks. The functions
 	// are made once.
 	rd, wr transfer
-	rest   []byte // what TLS has taken and not yet sent; under Writing's lock
+
+	// one is held in calls on the TLS stream that GIO lets nobody beside: a read and
+	// close_notify. They do not wait for the peer, and whoever finds the other one there
+	// would need a descriptor to wait for its end.
+	one sync.Mutex
+
+	// Under Writing's lock, or nobody uses the descriptor any more.
+	rest  []byte // what TLS has taken and not yet sent
+	ended bool   // CloseWrite has begun: TLS sends no more
+	held  []byte // what it has left to send then
+	cut   bool   // Close came in the middle of a Write
 }
 
 // StartTLS puts TLS on a connection.
 type StartTLS func(native.Connection) (native.Stream, error)
-
-// transfer is what a direction is busy with.
-type transfer struct {
-	buf  []byte
-	err  error // of the last try
-	once netfd.Attempt
-}
-
-// result is a try's as the descriptor wants it. An error ends the operation like
-// anything that moves nothing.
-func (tr *transfer) result(n int, err error) (int64, syscall.Errno) {
-	if tr.err = err; err == native.ErrWouldBlock {
-		return int64(n), syscall.EAGAIN
-	}
-	return int64(n), 0
-}
 
 // NewTLS makes it without doing anything yet: start is called by what comes first,
 // Handshake, Read or Write. A handshake may take as long as limit if that is not 0.
@@ -114,102 +108,6 @@ func hasArrived(fd uintptr) bool {
 	}
 }
 
-// Read reads what was decrypted. The caller holds Reading's lock.
-func (t *TLS) Read(b []byte) (int, error) {
-	if err := t.ready(context.Background(), &t.rdl); err != nil {
-		return 0, err
-	}
-	if len(b) == 0 {
-		return 0, nil
-	}
-	t.rd.buf, t.rd.err = b, nil
-	n, err := t.fd.Run(netfd.Reading, 1, t.rd.once)
-	t.rd.buf = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case t.rd.err != nil && t.readClosed.Load():
-		return 0, io.EOF
-	case t.rd.err != nil:
-		return 0, t.rd.err
-	case n == 0:
-		return 0, io.EOF
-	}
-	return int(n), nil
-}
-
-func (t *TLS) tryRead(int64) (int64, syscall.Errno) {
-	return t.rd.result(t.stream.Read(t.rd.buf, native.Cancellable{}))
-}
-
-// Write encrypts and writes all of b. The caller holds Writing's lock.
-func (t *TLS) Write(b []byte) (int, error) {
-	if err := t.readyToWrite(); err != nil {
-		return 0, err
-	}
-	if len(b) == 0 {
-		return 0, nil
-	}
-	n, err := t.send(b)
-	if errors.Is(err, os.ErrDeadlineExceeded) && t.wr.err == native.ErrWouldBlock {
-		// TLS has made a record of this and will send that, whatever is written
-		// next: it counts as written.
-		left := b[n:]
-		t.rest = append([]byte(nil), left[:min(len(left), maxRecord)]...)
-		n += len(t.rest)
-	}
-	return n, err
-}
-
-// readyToWrite waits for the handshake and completes what a Write before this one
-// left to TLS.
-func (t *TLS) readyToWrite() error {
-	err := t.ready(context.Background(), &t.wdl)
-	if err == nil && len(t.rest) > 0 {
-		var n int
-		n, err = t.send(t.rest)
-		t.rest = t.rest[n:]
-	}
-	return err
-}
-
-func (t *TLS) send(b []byte) (int, error) {
-	t.wr.buf, t.wr.err = b, nil
-	n, err := t.fd.Run(netfd.Writing, int64(len(b)), t.wr.once)
-	t.wr.buf = nil
-	if err == nil {
-		err = t.wr.err
-	}
-	return int(n), err
-}
-
-func (t *TLS) tryWrite(done int64) (int64, syscall.Errno) {
-	b := t.wr.buf[done:]
-	return t.wr.result(t.stream.Write(b[:min(len(b), maxRecord)], native.Cancellable{}))
-}
-
-// CloseRead has Read return the end of file once the socket is shut down.
-func (t *TLS) CloseRead() { t.readClosed.Store(true) }
-
-// CloseWrite sends close_notify: the peer reads its end of file. The caller holds
-// Writing's lock.
-func (t *TLS) CloseWrite() error {
-	err := t.readyToWrite()
-	if err == nil {
-		// GIO's call blocks: not before there is room.
-		_, err = t.fd.Run(netfd.Writing, 1, func(int64) (int64, syscall.Errno) {
-			if t.stream.Writable() {
-				return 1, 0
-			}
-			return 0, syscall.EAGAIN
-		})
-	}
-	if err != nil {
-		return err
-	}
-	return withTimeout(t.stream.CloseWrite)
-}
-
 // Facts tells what the handshake agreed on; false when it is not over, or has
 // failed. The caller holds a reference to the descriptor.
 func (t *TLS) Facts() (native.TLSFacts, bool) {
@@ -217,6 +115,15 @@ func (t *TLS) Facts() (native.TLSFacts, bool) {
 		return native.TLSFacts{}, false
 	}
 	return t.stream.TLSFacts(), true
+}
+
+// Native is the TLS stream, once the handshake is over and was good. The caller holds a
+// reference to the descriptor while it uses that.
+func (t *TLS) Native() (native.Stream, bool) {
+	if t == nil || !t.hs.finished() || t.hs.err != nil {
+		return native.Stream{}, false
+	}
+	return t.stream, true
 }
 
 // SetDeadline is for waits for the handshake: later ones are the descriptor's. Like
@@ -242,33 +149,3 @@ func (t *TLS) Interrupt() {
 
 // Begun tells whether TLS was put on the socket.
 func (t *TLS) Begun() bool { return t != nil && t.stream.Valid() }
-
-// End closes TLS and then the connection below, whose reference it takes over: when
-// the handshake is over, if it is in progress. Nobody uses the descriptor any more.
-// With closeStream false it gives up the references alone.
-func (t *TLS) End(below native.Connection, closeStream bool) {
-	t.rdl.set(zeroTime)
-	t.wdl.set(zeroTime)
-	if !t.hs.running() {
-		t.endNow(below, closeStream)
-		return
-	}
-	go func() {
-		<-t.hs.done
-		t.endNow(below, closeStream)
-	}()
-}
-
-func (t *TLS) endNow(below native.Connection, close bool) {
-	if t.stream.Valid() {
-		if close {
-			closeStream(t.stream, false)
-		}
-		t.stream.Free()
-	}
-	if !close {
-		below.Unref()
-		return
-	}
-	below.Close()
-}

@@ -34,11 +34,20 @@ gsv_stream_free (gsv_stream *s)
 {
   if (s->accept != 0)
     g_signal_handler_disconnect (s->tls, s->accept);
+  if (s->record != NULL)
+    gsv_tls_count (-1);
   g_clear_object (&s->record);
+  g_clear_object (&s->record_out);
   g_object_unref (s->in);
   g_object_unref (s->out);
   g_object_unref (s->stream);
   g_free (s);
+}
+
+gpointer
+gsv_stream_object (gsv_stream *s)
+{
+  return s->stream;
 }
 
 int
@@ -78,8 +87,9 @@ gsv_stream_fd (gsv_stream *s)
   return c != NULL ? g_socket_get_fd (g_socket_connection_get_socket (c)) : -1;
 }
 
+/* direction is the one that the socket was asked about, if it was. */
 static gssize
-result (gssize r, gsv_error *err)
+result (gsv_stream *s, gssize r, int direction, gsv_error *err)
 {
   if (r >= 0)
     return r;
@@ -87,7 +97,7 @@ result (gssize r, gsv_error *err)
   if (g_error_matches (err->error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     {
       g_clear_error (&err->error);
-      return GSV_WOULD_BLOCK;
+      return s->record == NULL || (gsv_record_asked () & direction) != 0 ? GSV_WOULD_BLOCK : GSV_REFUSED;
     }
   return GSV_FAILED;
 }
@@ -114,6 +124,7 @@ gsv_stream_read (gsv_stream *s, void *buf, gsize n, GCancellable *cancel, gsv_er
 {
   gssize r;
 
+  gsv_record_begin ();
   errno = 0;
   if (s->pin != NULL)
     r = g_pollable_input_stream_read_nonblocking (s->pin, buf, n, NULL, &err->error);
@@ -121,7 +132,7 @@ gsv_stream_read (gsv_stream *s, void *buf, gsize n, GCancellable *cancel, gsv_er
     r = read_buffered (G_BUFFERED_INPUT_STREAM (s->in), buf, n, cancel, &err->error);
   else
     r = g_input_stream_read (s->in, buf, n, cancel, &err->error);
-  return result (r, err);
+  return result (s, r, GSV_ASKED_IN, err);
 }
 
 gssize
@@ -129,12 +140,13 @@ gsv_stream_write (gsv_stream *s, const void *buf, gsize n, GCancellable *cancel,
 {
   gssize r;
 
+  gsv_record_begin ();
   errno = 0;
   if (s->pout != NULL)
     r = g_pollable_output_stream_write_nonblocking (s->pout, buf, n, NULL, &err->error);
   else
     r = g_output_stream_write (s->out, buf, n, cancel, &err->error);
-  return result (r, err);
+  return result (s, r, GSV_ASKED_OUT, err);
 }
 
 int
@@ -211,6 +223,20 @@ gsv_stream_close (gsv_stream *s, GCancellable *cancel, gsv_error *err)
         }
     }
   return FALSE;
+}
+
+void
+gsv_stream_hold (gsv_stream *s, int on)
+{
+  if (s->record_out != NULL)
+    gsv_record_hold (s->record_out, on);
+}
+
+const void *
+gsv_stream_held (gsv_stream *s, gsize *n)
+{
+  *n = 0;
+  return s->record_out != NULL ? gsv_record_held (s->record_out, n) : NULL;
 }
 
 /* Cancellables */

@@ -22,6 +22,9 @@ func NewStream(stream unsafe.Pointer) Stream { return Stream{C.gsv_stream_new(C.
 // Valid tells whether there is one.
 func (n Stream) Valid() bool { return n.s != nil }
 
+// Pointer is the GIOStream, with no reference.
+func (n Stream) Pointer() unsafe.Pointer { return unsafe.Pointer(C.gsv_stream_object(n.s)) }
+
 func (n Stream) Free() { C.gsv_stream_free(n.s) }
 
 // Traits tells which directions never block, and whether it is TLS.
@@ -35,6 +38,11 @@ func (n Stream) FD() int { return int(C.gsv_stream_fd(n.s)) }
 
 // ErrWouldBlock is compared by identity and never reaches a user.
 var ErrWouldBlock error = syscall.EAGAIN
+
+// ErrRefused is that of a TLS stream, made by TLSServer or TLSClient, in which another
+// operation is in progress. Nothing will tell when that is over. It is compared by
+// identity and never reaches a user.
+var ErrRefused error = syscall.EBUSY
 
 // Read and Write return ErrWouldBlock when they would. b is not empty. Where the
 // stream cannot poll they block, until cancel is cancelled.
@@ -55,6 +63,8 @@ func streamResult(r C.gssize, e *C.gsv_error) (int, error) {
 		return int(r), nil
 	case r == C.GSV_WOULD_BLOCK:
 		return 0, ErrWouldBlock
+	case r == C.GSV_REFUSED:
+		return 0, ErrRefused
 	}
 	return 0, takeError(e)
 }
@@ -75,6 +85,17 @@ func (n Stream) CloseWrite(cancel Cancellable) error {
 func (n Stream) Close(cancel Cancellable) error {
 	var e C.gsv_error
 	return boolResult(C.gsv_stream_close(n.s, cancel.c, &e), &e)
+}
+
+// Hold is for TLS that TLSServer or TLSClient made. While it is on, nothing that writes
+// blocks: what the socket does not take is kept for Held.
+func (n Stream) Hold(on bool) { C.gsv_stream_hold(n.s, cbool(on)) }
+
+// Held is what is to be sent through the socket by itself. Nobody writes meanwhile.
+func (n Stream) Held() []byte {
+	var size C.gsize
+	p := C.gsv_stream_held(n.s, &size)
+	return C.GoBytes(p, C.int(size))
 }
 
 func boolResult(ok C.int, e *C.gsv_error) error {

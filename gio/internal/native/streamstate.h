@@ -14,15 +14,37 @@ struct gsv_stream {
   GTlsConnection *tls;         /* the stream, when it is one */
   gulong accept;               /* our handler of accept-certificate */
   guint tolerated;             /* GTlsCertificateFlags that are no reason to refuse */
-  GInputStream *record;        /* a server's, or NULL; one reference */
+  GInputStream *record;        /* what TLS that we have made reads through, or NULL; one reference */
+  GOutputStream *record_out;   /* and writes through */
+  GSocket *socket;             /* below them; they hold it */
   guint found;                 /* those that the peer's certificate has */
 };
 
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
-/* tlsrecord.c; record is the caller's as well. */
-GIOStream *gsv_record_new (GIOStream *base, GInputStream **record);
-void gsv_record_arm (GInputStream *record);
+/* tlshandshake.c: 1 for each stream with a record that is made, -1 at its end. */
+void gsv_tls_count (int change);
+
+/* tlswait.c. FALSE only when cancelled. */
+gboolean gsv_await_descriptors (GSocket *socket, GCancellable *cancel, GError **error);
+gboolean gsv_await_socket (GSocket *socket, GIOCondition condition, GCancellable *cancel, GError **error);
+
+/* tlsrecord.c; the caller gets a reference on each. */
+GIOStream *gsv_record_new (GSocketConnection *base, GInputStream **input, GOutputStream **output);
+
+/* From now on another handshake is refused. */
+void gsv_record_arm (GInputStream *input);
+
+/* Between them: a call on the TLS stream above. Then, in which directions the
+ * socket has said that it would block. */
+enum { GSV_ASKED_IN = 1, GSV_ASKED_OUT = 2 };
+void gsv_record_begin (void);
+int gsv_record_asked (void);
+
+/* While it is on writing never blocks: what the socket does not take is held, and
+ * not sent before it is off. Held bytes are good while nobody writes. */
+void gsv_record_hold (GOutputStream *output, int on);
+const void *gsv_record_held (GOutputStream *output, gsize *n);
 
 #endif

@@ -3,7 +3,6 @@
 #include "streamstate.h"
 #include "tls.h"
 
-#include <errno.h>
 #include <string.h>
 
 int
@@ -35,17 +34,29 @@ on_accept_certificate (GTlsConnection *tls, GTlsCertificate *peer, GTlsCertifica
   return (errors & ~s->tolerated) == 0;
 }
 
+/* Takes over the references to tls and to what it reads and writes through. */
 static gsv_stream *
-tls_new (GIOStream *tls, gpointer database, const char *const *protocols, guint tolerated)
+tls_new (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *record_out, gpointer database,
+         const char *const *protocols, guint tolerated)
 {
   gsv_stream *s;
 
+  if (tls == NULL)
+    {
+      g_object_unref (record);
+      g_object_unref (record_out);
+      return NULL;
+    }
   if (database != NULL)
     g_tls_connection_set_database (G_TLS_CONNECTION (tls), database);
   if (protocols != NULL)
     g_tls_connection_set_advertised_protocols (G_TLS_CONNECTION (tls), protocols);
   s = gsv_stream_new (tls);
   g_object_unref (tls);
+  s->record = record;
+  s->record_out = record_out;
+  gsv_tls_count (1);
+  s->socket = g_socket_connection_get_socket (base);
   s->tolerated = tolerated;
   s->accept = g_signal_connect (tls, "accept-certificate", G_CALLBACK (on_accept_certificate), s);
   return s;
@@ -56,21 +67,14 @@ gsv_tls_server (gpointer base, gpointer certificate, gpointer database, int auth
                 const char *const *protocols, gsv_error *err)
 {
   GInputStream *record;
-  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record);
+  GOutputStream *record_out;
+  GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
   GIOStream *tls = g_tls_server_connection_new (below, certificate, &err->error);
-  gsv_stream *s;
 
   g_object_unref (below);
-  if (tls == NULL)
-    {
-      g_object_unref (record);
-      return NULL;
-    }
-  if (auth != 0)
+  if (tls != NULL && auth != 0)
     g_object_set (tls, "authentication-mode", auth, NULL);
-  s = tls_new (tls, database, protocols, 0);
-  s->record = record;
-  return s;
+  return tls_new (base, tls, record, record_out, database, protocols, 0);
 }
 
 gsv_stream *
@@ -78,28 +82,16 @@ gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate,
                 const char *const *protocols, guint tolerated, gsv_error *err)
 {
   GSocketConnectable *identity = name != NULL ? g_network_address_new (name, port) : NULL;
-  GIOStream *tls = g_tls_client_connection_new (G_IO_STREAM (base), identity, &err->error);
+  GInputStream *record;
+  GOutputStream *record_out;
+  GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
+  GIOStream *tls = g_tls_client_connection_new (below, identity, &err->error);
 
+  g_object_unref (below);
   g_clear_object (&identity);
-  if (tls == NULL)
-    return NULL;
-  if (certificate != NULL)
+  if (tls != NULL && certificate != NULL)
     g_tls_connection_set_certificate (G_TLS_CONNECTION (tls), certificate);
-  return tls_new (tls, database, protocols, tolerated);
-}
-
-int
-gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
-{
-  errno = 0;
-  if (g_tls_connection_handshake (s->tls, cancel, &err->error))
-    {
-      if (s->record != NULL)
-        gsv_record_arm (s->record);
-      return TRUE;
-    }
-  err->sys_errno = errno;
-  return FALSE;
+  return tls_new (base, tls, record, record_out, database, protocols, tolerated);
 }
 
 int

@@ -48,6 +48,7 @@ type FD struct {
 	// under it, nothing else; no user code runs under it.
 	mu          sync.Mutex
 	evicted     bool    // nobody registers any more
+	quiet       bool    // nor while this is set
 	inode       uint64  // the socket's, when it was exposed without a poller
 	sharedWaits uint8   // how often Read has waited in the shared poller
 	waiter      *waiter // where it waits there, or nil

@@ -29,7 +29,7 @@ type poller struct {
 func (fd *FD) register() (*poller, error) {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
-	if fd.evicted {
+	if fd.evicted || fd.quiet {
 		return nil, net.ErrClosed
 	}
 	if p := fd.poller.Load(); p != nil {
