@@ -229,7 +229,7 @@ func (c *conn) finish(closeStream bool) {
 	t := c.tls.Load()
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
-	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
+	if t = c.tls.Load(); (t.Begun() || t != nil && closeStream) && c.fd.HasObjects() {
 		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)

@@ -24,5 +24,6 @@ struct gsv_stream {
 /* tlsrecord.c; record is the caller's as well. */
 GIOStream *gsv_record_new (GIOStream *base, GInputStream **record);
 void gsv_record_arm (GInputStream *record);
+gint64 gsv_record_waits (GInputStream *record);
 
 #endif

@@ -9,6 +9,7 @@
 typedef struct {
   GFilterInputStream parent;
   gint armed; /* the first handshake is over */
+  gint64 asked; /* when the read that waits for the peer now began, or 0; atomic */
   guint8 header[5];
   gsize have; /* bytes of the header */
   gsize left; /* bytes of the record */
@@ -62,7 +63,12 @@ base_of (gpointer stream)
 static gssize
 record_read (GInputStream *stream, void *buf, gsize n, GCancellable *cancel, GError **error)
 {
-  gssize r = g_input_stream_read (base_of (stream), buf, n, cancel, error);
+  GsvRecordStream *record = (GsvRecordStream *) stream;
+  gssize r;
+
+  __atomic_store_n (&record->asked, g_get_monotonic_time (), __ATOMIC_RELAXED);
+  r = g_input_stream_read (base_of (stream), buf, n, cancel, error);
+  __atomic_store_n (&record->asked, 0, __ATOMIC_RELAXED);
   return r > 0 ? look ((GsvRecordStream *) stream, buf, r, error) : r;
 }
 
@@ -133,4 +139,14 @@ void
 gsv_record_arm (GInputStream *record)
 {
   g_atomic_int_set (&((GsvRecordStream *) record)->armed, TRUE);
+}
+
+/* For how many microseconds a blocking read has waited for the peer; -1: none
+ * does. */
+gint64
+gsv_record_waits (GInputStream *record)
+{
+  gint64 asked = __atomic_load_n (&((GsvRecordStream *) record)->asked, __ATOMIC_RELAXED);
+
+  return asked != 0 ? g_get_monotonic_time () - asked : -1;
 }
