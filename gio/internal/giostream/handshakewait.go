@@ -200,11 +200,18 @@ const (
 func (h *handshake) grace() time.Duration {
 	h.calls.RLock()
 	defer h.calls.RUnlock()
+	grace := maxGrace
 	if rtt, _, ok := h.roundTrip(); ok {
-		return min(max(4*rtt, minGrace), maxGrace)
+		grace = min(max(4*rtt, minGrace), maxGrace)
 	}
-	return maxGrace
+	return max(grace, time.Duration(leastGrace.Load()))
 }
+
+// leastGrace is 0, but in tests.
+var leastGrace atomic.Int64
+
+// SetLeastGrace is for tests, which do not want to be in a hurry.
+func SetLeastGrace(d time.Duration) { leastGrace.Store(int64(d)) }
 
 // roundTrip is the caller's who holds calls.
 func (h *handshake) roundTrip() (rtt, quiet time.Duration, ok bool) {
