@@ -110,6 +110,14 @@ func lookForHello(fd int) (whole bool, err error) {
 		}
 		return false, errHungUp("in the middle of its ClientHello")
 	}
-	// What the socket has no room for would never come.
-	return n == len(b) || n >= netfd.ReceiveBuffer(fd)/4, nil
+	// What the socket has no room for would never come, and of a Unix socket one look
+	// sees no further than to a change of credentials.
+	if n == len(b) || n >= netfd.ReceiveBuffer(fd)/4 {
+		return true, nil
+	}
+	if netfd.Arrived(fd) > n {
+		again, err := netfd.Peek(fd, b[:])
+		return err == nil && again == n, nil // else more has come, which is told of
+	}
+	return false, nil
 }

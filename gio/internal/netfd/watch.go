@@ -98,6 +98,15 @@ func Peek(fd int, b []byte) (int, error) {
 	}
 }
 
+// Arrived is how many bytes have (TIOCINQ is FIONREAD).
+func Arrived(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // Gone tells whether the peer has ended its side, or the connection is broken, also
 // while there are bytes left to read.
 func Gone(fd int) bool {
