@@ -134,6 +134,7 @@ func (w *waiter) passCredentials(on int) {
 // admit waits until the peer's authentication may begin, and returns a ctx that ends
 // when it must, and what to call at the end.
 func (s *Server) admit(ctx context.Context, conn *gio.SocketConnection) (context.Context, func(), error) {
+	number := s.arrivals.Add(1)
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, nil, err
@@ -144,7 +145,7 @@ func (s *Server) admit(ctx context.Context, conn *gio.SocketConnection) (context
 		return nil, nil, err
 	}
 	timely, cancel := context.WithCancelCause(ctx)
-	t := s.turns.enter(w.wake, cancel)
+	t := s.turns.enter(number, w.wake, cancel)
 	end := func() {
 		t.leave()
 		cancel(nil)

@@ -14,6 +14,7 @@ import (
 	"net"
 	"runtime/cgo"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -54,7 +55,8 @@ type Server struct {
 	Object    Object
 	Anonymous bool // let in whoever can connect; otherwise only processes of the same user
 
-	turns turns
+	arrivals atomic.Uint64
+	turns    turns
 }
 
 // Peer is one connection.

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,34 +21,36 @@ const (
 
 var errTooSlow = errors.New("others wait, and the authentication takes too long")
 
-// turns bounds the authentications in progress. The latest has its turn first: those
+// turns bounds the authentications in progress. Who came last has its turn first: those
 // who have waited long stall, or have mostly gone. While others wait, who takes too long
 // loses the turn. The zero value is ready for use.
 type turns struct {
 	mu      sync.Mutex // protects what follows and the turns; nothing is locked under it
 	held    []*turn
-	waiting []*turn
+	waiting []*turn // by number
 	ticking bool
 }
 
 // turn is the place of an authentication, or its wait for one.
 type turn struct {
 	all    *turns
+	number uint64                  // in the order of arrival
 	wake   func()                  // it has its place
 	giveUp context.CancelCauseFunc // it has to give it up
 	ticks  int                     // that it has had the place while others waited
 }
 
 // enter takes a place, or waits for one. Both end with leave.
-func (ts *turns) enter(wake func(), giveUp context.CancelCauseFunc) *turn {
+func (ts *turns) enter(number uint64, wake func(), giveUp context.CancelCauseFunc) *turn {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	t := &turn{all: ts, wake: wake, giveUp: giveUp}
+	t := &turn{all: ts, number: number, wake: wake, giveUp: giveUp}
 	if len(ts.held) < places {
 		ts.held = append(ts.held, t)
 		return t
 	}
-	ts.waiting = append(ts.waiting, t)
+	at, _ := slices.BinarySearchFunc(ts.waiting, t, func(a, b *turn) int { return cmp.Compare(a.number, b.number) })
+	ts.waiting = slices.Insert(ts.waiting, at, t)
 	if !ts.ticking {
 		ts.ticking = true
 		time.AfterFunc(tick, ts.look)

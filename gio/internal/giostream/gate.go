@@ -1,8 +1,10 @@
 package giostream
 
 import (
-	"container/list"
+	"cmp"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
@@ -32,8 +34,8 @@ type Handshakes struct {
 
 	// Under gate.mu.
 	running int
-	owned   int       // of those, the ones in places of its own
-	waiting list.List // of *turn, who came last at the end
+	owned   int     // of those, the ones in places of its own
+	waiting []*turn // by number
 }
 
 // NewHandshakes is for a service that may have limit handshakes in progress at a time;
@@ -41,9 +43,9 @@ type Handshakes struct {
 func NewHandshakes(limit int) *Handshakes { return serverGate.share(limit) }
 
 // gate bounds the handshakes in progress. Those that wait come in when there is a
-// place, the latest first: behind hundreds of peers that never go on, those who have
-// come long ago have mostly lost their patience, and who has just come has not. One
-// place in four is for who has waited longest, so that nobody waits for ever.
+// place, the latest connection first: behind hundreds of peers that never go on, those
+// who have come long ago have mostly lost their patience, and who has just come has not.
+// One place in four is for the oldest, so that nobody waits for ever.
 //
 // While others wait, who holds a place and waits for its peer in vain loses it.
 type gate struct {
@@ -53,8 +55,7 @@ type gate struct {
 	shared  int                      // handshakes in progress in the places of all
 	queues  map[*Handshakes]struct{} // in which somebody waits
 	holders map[*turn]struct{}
-	arrived uint64 // turns that had to wait
-	given   uint64 // places given to those
+	given   uint64 // places given to who waited
 	ticking bool
 }
 
@@ -69,14 +70,17 @@ func (g *gate) share(limit int) *Handshakes {
 	return &Handshakes{gate: g, limit: limit, own: max(limit-g.places, 0)}
 }
 
+// arrivals numbers the connections.
+var arrivals atomic.Uint64
+
 // turn is the place of a handshake, or its wait for one.
 type turn struct {
 	of     *Handshakes
 	holder holder
+	number uint64 // of the connection, in the order of arrival
 
 	// Under gate.mu.
-	place   *list.Element // in the queue, or nil
-	number  uint64        // in the order of arrival
+	waits   bool
 	held    bool
 	owned   bool // in a place of its service's own
 	givenUp bool
@@ -103,9 +107,9 @@ func (t *turn) enter() (held bool) {
 		g.give(t)
 		return true
 	}
-	g.arrived++
-	t.number = g.arrived
-	t.place = t.of.waiting.PushBack(t)
+	at, _ := slices.BinarySearchFunc(t.of.waiting, t, byNumber)
+	t.of.waiting = slices.Insert(t.of.waiting, at, t)
+	t.waits = true
 	g.queues[t.of] = struct{}{}
 	// A timer of a bubble of testing/synctest ends with that.
 	if !g.ticking && !native.InBubble(time.Now()) {
@@ -172,15 +176,18 @@ func (g *gate) give(t *turn) {
 
 // remove takes it out of the queue.
 func (g *gate) remove(t *turn) {
-	if t.place == nil {
+	if !t.waits {
 		return
 	}
-	t.of.waiting.Remove(t.place)
-	t.place = nil
-	if t.of.waiting.Len() == 0 {
+	t.waits = false
+	at, _ := slices.BinarySearchFunc(t.of.waiting, t, byNumber)
+	t.of.waiting = slices.Delete(t.of.waiting, at, at+1)
+	if len(t.of.waiting) == 0 {
 		delete(g.queues, t.of)
 	}
 }
+
+func byNumber(a, b *turn) int { return cmp.Compare(a.number, b.number) }
 
 // next is who comes in now, or nil.
 func (g *gate) next() (best *turn) {
@@ -189,9 +196,9 @@ func (g *gate) next() (best *turn) {
 		if !g.room(h) {
 			continue
 		}
-		t := h.waiting.Back().Value.(*turn)
+		t := h.waiting[len(h.waiting)-1]
 		if oldest {
-			t = h.waiting.Front().Value.(*turn)
+			t = h.waiting[0]
 		}
 		if best == nil || (t.number < best.number) == oldest {
 			best = t

@@ -51,7 +51,7 @@ func newScene(t *testing.T, places int) *scene {
 
 func (s *scene) turn(of *Handshakes, name string) (*turn, *fakeHolder) {
 	f := &fakeHolder{name: name, log: &s.in, patient: minGrace}
-	return &turn{of: of, holder: f}, f
+	return &turn{of: of, holder: f, number: arrivals.Add(1)}, f
 }
 
 // fill takes all places.
@@ -90,6 +90,23 @@ func TestGateLetsTheLatestInFirstAndTheOldestNowAndThen(t *testing.T) {
 	require.Empty(t, s.gate.queues)
 }
 
+// Who connected last may be the first to be heard.
+func TestGateGoesByTheOrderOfConnections(t *testing.T) {
+	s := newScene(t, 1)
+	h := s.gate.share(0)
+	held, _ := s.fill(h, 1)
+	a, _ := s.turn(h, "a")
+	b, _ := s.turn(h, "b")
+	c, _ := s.turn(h, "c")
+	for _, turn := range []*turn{c, a, b} {
+		require.False(t, turn.enter())
+	}
+	held[0].leave()
+	c.leave()
+	b.leave()
+	require.Equal(t, []string{"c", "b", "a"}, s.in)
+}
+
 func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
 	s := newScene(t, 1)
 	h := s.gate.share(0)
@@ -109,17 +126,17 @@ func TestPlaceThatIsGivenWhileItsOwnerLeavesIsNotLost(t *testing.T) {
 	for range 200 {
 		g := newGate(1)
 		h := g.share(0)
-		first := &turn{of: h, holder: &fakeHolder{log: new([]string)}}
+		first := &turn{of: h, holder: &fakeHolder{log: new([]string)}, number: arrivals.Add(1)}
 		require.True(t, first.enter())
 		g.ticking = true
-		second := &turn{of: h, holder: &fakeHolder{log: new([]string)}}
+		second := &turn{of: h, holder: &fakeHolder{log: new([]string)}, number: arrivals.Add(1)}
 		require.False(t, second.enter())
 		var both sync.WaitGroup
 		both.Add(2)
 		go func() { defer both.Done(); first.leave() }()
 		go func() { defer both.Done(); second.leave() }()
 		both.Wait()
-		third := &turn{of: h, holder: &fakeHolder{log: new([]string)}}
+		third := &turn{of: h, holder: &fakeHolder{log: new([]string)}, number: arrivals.Add(1)}
 		require.True(t, third.enter())
 	}
 }
@@ -258,7 +275,7 @@ func TestGateTicksWhileSomebodyWaits(t *testing.T) {
 	first := &turn{of: h, holder: stalled}
 	require.True(t, first.enter())
 	require.False(t, g.ticking)
-	second := &turn{of: h, holder: &fakeHolder{log: new([]string)}}
+	second := &turn{of: h, holder: &fakeHolder{log: new([]string)}, number: arrivals.Add(1)}
 	require.False(t, second.enter())
 	require.Eventually(t, func() bool {
 		stalled.mu.Lock()

@@ -66,7 +66,7 @@ func (d demand) by(t *turn) (*Handshakes, bool) {
 	if d[t.of] > 0 {
 		return t.of, true
 	}
-	return nil, d[nil] > 0 && (!t.owned || t.of.waiting.Len() > 0)
+	return nil, d[nil] > 0 && (!t.owned || len(t.of.waiting) > 0)
 }
 
 // wanted does not count those who are about to come in. The caller holds mu.
@@ -74,9 +74,9 @@ func (g *gate) wanted() demand {
 	d := demand{}
 	for h := range g.queues {
 		if h.running < h.limit {
-			d[nil] += h.waiting.Len()
+			d[nil] += len(h.waiting)
 		} else {
-			d[h] += h.waiting.Len()
+			d[h] += len(h.waiting)
 		}
 	}
 	for t := range g.holders {

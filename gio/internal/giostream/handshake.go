@@ -52,6 +52,11 @@ type handshake struct {
 	done chan struct{}
 }
 
+func (h *handshake) init(limit time.Duration) {
+	h.limit, h.done = limit, make(chan struct{})
+	h.turn.number = arrivals.Add(1)
+}
+
 // starter gives what the handshake is done with.
 type starter func() (handshaking, error)
 

@@ -65,7 +65,7 @@ func NewTLS(fd *netfd.FD, limit time.Duration, of *Handshakes, start StartTLS) *
 	if of == nil {
 		t.of = clientHandshakes
 	}
-	t.hs.limit, t.hs.done = limit, make(chan struct{})
+	t.hs.init(limit)
 	t.rd.once, t.wr.once = t.tryRead, t.tryWrite
 	return t
 }
