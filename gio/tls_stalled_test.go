@@ -83,12 +83,12 @@ func took(f func() error) string {
 
 // requireSoon wants what took reported below a bound that holds on a busy machine,
 // too.
-func requireSoon(t *testing.T, what ...string) {
+func requireSoon(t *testing.T, bound time.Duration, what ...string) {
 	t.Helper()
 	for _, w := range what {
 		d, err := time.ParseDuration(w)
 		require.NoError(t, err, w)
-		require.Less(t, d, 5*time.Second)
+		require.Less(t, d, bound)
 	}
 }
 
@@ -140,8 +140,10 @@ func serveBesideStalled(t *testing.T, n int, says []byte) {
 	all := threads(t)
 	t.Logf("%3d peers, %4d bytes each: an honest client takes %s, the next %s, %s; Dial by name %s (%s without them); %d threads",
 		n, len(says), clients[0], clients[1], clients[2], beside, alone, all)
-	requireSoon(t, append(clients, beside)...)
-	require.Less(t, all, 64)
+	requireSoon(t, 5*time.Second, append(clients, beside)...)
+	// Usually it is 10 to 30: Go starts more where the machine is so busy that calls which
+	// do not wait are interrupted.
+	require.Less(t, all, 64+n/5)
 }
 
 // A stream that is no SocketConnection does its handshake by the same rules.
@@ -171,7 +173,7 @@ func TestTLSStalledStreamsHoldUpNobody(t *testing.T) {
 	gio.WaitForHandlers(t, svc, 50*len(stalls))
 	one, other := took(func() error { return handshakes(a, addr) }), took(func() error { return handshakes(a, addr) })
 	t.Logf("an honest client takes %s, the next %s", one, other)
-	requireSoon(t, one, other)
+	requireSoon(t, 15*time.Second, one, other) // each handler makes a GTlsConnection first
 }
 
 // Servers that accept and say nothing.
@@ -219,6 +221,6 @@ func TestTLSStalledServersHoldUpNoClient(t *testing.T) {
 	for range stalled {
 		said = append(said, receive(t, errs).Error())
 	}
-	requireSoon(t, one, other)
+	requireSoon(t, 10*time.Second, one, other)
 	require.Contains(t, strings.Join(said, "\n"), "others wait")
 }

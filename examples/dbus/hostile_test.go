@@ -47,7 +47,8 @@ func TestPeersThatStallKeepNobodyOut(t *testing.T) {
 			t.Run(fmt.Sprintf("%d say %s", n, says.name), func(t *testing.T) {
 				server, addr := start(t)
 				stalled(t, addr, n, says.word)
-				require.Eventually(t, func() bool { return sockets(t, server) > n }, servertest.Patience, time.Millisecond)
+				// Each has two when it is being waited for.
+				require.Eventually(t, func() bool { return sockets(t, server) > 2*n }, servertest.Patience, time.Millisecond)
 				var took []time.Duration
 				for range 3 {
 					began := time.Now()
@@ -59,7 +60,7 @@ func TestPeersThatStallKeepNobodyOut(t *testing.T) {
 				for _, d := range took {
 					require.Less(t, d, 5*time.Second)
 				}
-				require.Less(t, all, 64)
+				require.Less(t, all, 64+n/5) // as long as Go starts none because the machine is busy, 10 to 40
 				server.Signal(os.Interrupt)
 				require.Equal(t, program.OK, server.Wait())
 			})
