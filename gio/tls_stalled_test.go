@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,7 +126,11 @@ func serveBesideStalled(t *testing.T, n int, says []byte) {
 		return c.Close()
 	}
 	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
-	serve(t, svc, echo)
+	var begun atomic.Int64
+	serve(t, svc, func(ctx context.Context, c *gio.SocketConnection) {
+		begun.Add(1)
+		echo(ctx, c)
+	})
 	honest := func() error { return handshakes(a, addr) }
 	require.NoError(t, honest())
 	require.NoError(t, byName())
@@ -134,7 +139,7 @@ func serveBesideStalled(t *testing.T, n int, says []byte) {
 		_, err := dial(t, addr).Write(says)
 		require.NoError(t, err)
 	}
-	gio.WaitForHandlers(t, svc, n)
+	require.True(t, eventually(func() bool { return begun.Load() == int64(n)+1 }))
 	beside := took(byName)
 	clients := []string{took(honest), took(honest), took(honest)}
 	all := threads(t)
@@ -156,7 +161,9 @@ func TestTLSStalledStreamsHoldUpNobody(t *testing.T) {
 	cfg := a.server(t)
 	loop := newLoop(t)
 	svc, addr := newService(t, nil)
+	var begun atomic.Int64
 	serve(t, svc, func(_ context.Context, below *gio.SocketConnection) {
+		begun.Add(1)
 		s, err := gio.TLSStream(loop, below, cfg, nil)
 		if err != nil {
 			return
@@ -170,7 +177,7 @@ func TestTLSStalledStreamsHoldUpNobody(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	gio.WaitForHandlers(t, svc, 50*len(stalls))
+	require.True(t, eventually(func() bool { return begun.Load() == int64(50*len(stalls)) }))
 	one, other := took(func() error { return handshakes(a, addr) }), took(func() error { return handshakes(a, addr) })
 	t.Logf("an honest client takes %s, the next %s", one, other)
 	requireSoon(t, 15*time.Second, one, other) // each handler makes a GTlsConnection first
