@@ -247,7 +247,7 @@ func (c *conn) finishNow(closeStream bool) {
 		defer c.owner.connClosed(c)
 	}
 	c.fd.Evict()
-	if t := c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
+	if t := c.tls.Load(); (t.Begun() || t != nil && closeStream) && c.fd.HasObjects() {
 		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)

@@ -134,6 +134,13 @@
 // glib-networking; a connection is a *SocketConnection all the same, and what it
 // reads and writes is the plain text. Or use crypto/tls over NetListener.
 //
+// GIO does a handshake on a thread of GTask's pool, which has ten, and waits there for
+// the peer. So a server's handshake begins once the client's first message is whole,
+// and a few at a time are in progress, the latest connection first:
+// TLSConfig.MaxHandshakes, and three of clients. A peer that keeps others waiting loses
+// its turn. Peers that stall therefore hold up nobody, GIO's resolver included. The
+// same goes for a GTlsConnection that NewStreamConn is given.
+//
 // # Errors
 //
 // Connections return *net.OpError, as package net does. errors.Is finds

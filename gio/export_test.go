@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/glibserve/glibserve/gio/internal/giostream"
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
@@ -144,6 +145,13 @@ func SetGracefulTimeout(d time.Duration) (undo func()) {
 	old := gracefulTimeout
 	gracefulTimeout = d
 	return func() { gracefulTimeout = old }
+}
+
+// KeepTurns has peers keep their turn however long they stall, until the result is
+// called.
+func KeepTurns() (undo func()) {
+	giostream.SetLeastGrace(time.Hour)
+	return func() { giostream.SetLeastGrace(0) }
 }
 
 // Connections and streams that come from elsewhere.

@@ -46,7 +46,8 @@ var _ net.Conn = (*StreamConn)(nil)
 // where waits for the stream are attached; it must outlive the connection.
 //
 // On a GTlsConnection whose handshake is still to come, the first Read or
-// Write, or Handshake, does it.
+// Write does it, when its turn has come: see TLSConfig.MaxHandshakes, of whose 6
+// places a server's takes one, and ClientTLSConfig.HandshakeTimeout.
 func NewStreamConn(loop *glibloop.Loop, stream gotkgio.IOStreamer) (*StreamConn, error) {
 	if loop == nil || stream == nil {
 		return nil, errors.New("gio: NewStreamConn needs a loop and a stream")

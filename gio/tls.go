@@ -41,8 +41,25 @@ type TLSConfig struct {
 	// Protocols are those that are offered by ALPN, such as "h2", best first.
 	Protocols []string
 
-	// HandshakeTimeout limits a handshake. 0: 30 seconds; negative: no limit.
+	// HandshakeTimeout limits how long a client may take to send its first message,
+	// and then again the rest of the handshake, from its turn on (MaxHandshakes).
+	// 0: 30 seconds; negative: no limit.
 	HandshakeTimeout time.Duration
+
+	// MaxHandshakes is how many handshakes of the service may be in progress at a
+	// time. GIO does each on a thread of GTask's pool. That has 10 threads for the
+	// whole process, GIO's resolver and asynchronous calls included, and grows slowly.
+	// 0: 6, which is also what all services of the process share. A larger number gives
+	// this service as many more for itself, and GIO's other users of the pool wait as
+	// long as they are taken.
+	//
+	// A client that has sent nothing, or half of its first message, takes none of
+	// them, and no thread. The others have their turn
+	// when there is a place, the latest first. While somebody waits, a client that
+	// keeps its handshake waiting for half a second (four round trips by TCP if that
+	// is longer, at most 2 seconds) gives its place up: its handshake fails with an
+	// os.ErrDeadlineExceeded that says so.
+	MaxHandshakes int
 }
 
 // ClientTLSConfig has a connection speak TLS as a client, by GIO's own backend
@@ -71,7 +88,14 @@ type ClientTLSConfig struct {
 	// Protocols are those that are offered by ALPN, such as "h2", best first.
 	Protocols []string
 
-	// HandshakeTimeout limits the handshake. 0: 30 seconds; negative: no limit.
+	// HandshakeTimeout limits the handshake, from its turn on. 0: 30 seconds; negative:
+	// no limit.
+	//
+	// GIO does each handshake on a thread of a small pool, so clients of one process
+	// have three in progress at a time, and the others wait for their turn. While
+	// somebody waits, a server that says nothing for half a second (four round trips by
+	// TCP if that is longer, at most 2 seconds) loses its turn: that handshake fails
+	// with an os.ErrDeadlineExceeded that says so.
 	HandshakeTimeout time.Duration
 }
 
@@ -214,23 +238,24 @@ func handshakeLimit(d time.Duration) time.Duration {
 
 // serverTLS is the TLS of a service.
 type serverTLS struct {
-	cfg      TLSConfig
-	material *tlsMaterial
-	err      error // why there is no material
+	cfg        TLSConfig
+	material   *tlsMaterial
+	err        error // why there is no material
+	handshakes *giostream.Handshakes
 }
 
 func newServerTLS(cfg *TLSConfig) *serverTLS {
 	if cfg == nil {
 		return nil
 	}
-	t := &serverTLS{cfg: *cfg}
+	t := &serverTLS{cfg: *cfg, handshakes: giostream.NewHandshakes(cfg.MaxHandshakes)}
 	t.material, t.err = t.cfg.load()
 	return t
 }
 
 // on is the TLS of one connection; nothing is made until its first use.
 func (t *serverTLS) on(fd *netfd.FD) *giostream.TLS {
-	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), true, func(n native.Connection) (native.Stream, error) {
+	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), t.handshakes, func(n native.Connection) (native.Stream, error) {
 		if t.err != nil {
 			return native.Stream{}, t.err
 		}
@@ -244,7 +269,7 @@ func (cfg *ClientTLSConfig) on(fd *netfd.FD, m *tlsMaterial, name string) *giost
 	if cfg.InsecureSkipVerify {
 		tolerated = gotkgio.TLSCertificateValidateAll
 	}
-	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), false, func(n native.Connection) (native.Stream, error) {
+	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), nil, func(n native.Connection) (native.Stream, error) {
 		return m.client(n, name, tolerated)
 	})
 }

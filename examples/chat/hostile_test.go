@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -93,4 +94,47 @@ func TestPeopleTalkWhileOthersMisbehave(t *testing.T) {
 	require.Equal(t, program.OK, server.Wait())
 	require.Contains(t, bob.Rest(), "shutting down")
 	require.NotContains(t, server.Stderr(), "panic")
+}
+
+// firstMessage is what a client of TLS says first.
+func firstMessage(t *testing.T) []byte {
+	t.Helper()
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		_ = tls.Client(near, &tls.Config{ServerName: "localhost"}).Handshake()
+		_ = near.Close()
+	}()
+	b := make([]byte, 16<<10)
+	n, err := far.Read(b)
+	require.NoError(t, err)
+	return b[:n]
+}
+
+func TestPeopleComeInOverTLSBesideThoseWhoStall(t *testing.T) {
+	cert, key := servertest.Certificate(t)
+	hello := firstMessage(t)
+	for name, says := range map[string][]byte{
+		"nothing": nil, "a byte": hello[:1], "half a message": hello[:len(hello)/2], "a whole one": hello,
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := servertest.Start(t, "-listen", "unix:"+t.TempDir()+"/s", "-listen-tls", "tcp:127.0.0.1:0",
+				"-tls-cert", cert, "-tls-key", key, "-log-level", "error")
+			addrs := server.Addrs(2)
+			plain := servertest.Dial(t, addrs[0])
+			plain.Expect("Welcome!")
+			for range 600 {
+				servertest.Dial(t, addrs[1]).Send("%s", says)
+			}
+			for _, nick := range []string{"alice", "bob", "carol"} {
+				began := time.Now()
+				p := servertest.OverTLS(t, servertest.Dial(t, addrs[1]), trusting(t, cert))
+				p.Send("/nick %s\n", nick)
+				plain.Expect(nick)
+				took := time.Since(began)
+				t.Logf("beside 600 who say %s, %s comes in within %v", name, nick, took.Round(time.Millisecond))
+				require.Less(t, took, 10*time.Second)
+			}
+		})
+	}
 }

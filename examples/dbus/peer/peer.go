@@ -10,8 +10,11 @@ package peer
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"runtime/cgo"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	gotkglib "github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -20,14 +23,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-const (
-	// authTime is how long a peer may take to authenticate. Until then it holds
-	// a thread of GLib's pool.
-	authTime = 10 * time.Second
-
-	// lastTime is how long what is queued at the end may take.
-	lastTime = time.Second
-)
+// lastTime is how long what is queued at the end may take.
+const lastTime = time.Second
 
 // Object is what peers call. Its methods run on the loop's thread and must
 // return at once.
@@ -57,6 +54,9 @@ type Server struct {
 	Interface *Interface
 	Object    Object
 	Anonymous bool // let in whoever can connect; otherwise only processes of the same user
+
+	arrivals atomic.Uint64
+	turns    turns
 }
 
 // Peer is one connection.
@@ -73,6 +73,12 @@ type Peer struct {
 // are no errors. It does not close conn, which nobody else may read or write.
 // It blocks; the loop has to run until it returns.
 func (s *Server) Serve(ctx context.Context, conn *gio.SocketConnection) error {
+	timely, end, err := s.admit(ctx, conn)
+	if err != nil {
+		return err
+	}
+	end = sync.OnceFunc(end)
+	defer end()
 	stream := conn.Gotk4()
 	if stream == nil {
 		return net.ErrClosed
@@ -81,7 +87,7 @@ func (s *Server) Serve(ctx context.Context, conn *gio.SocketConnection) error {
 	handle := cgo.NewHandle(p)
 	defer handle.Delete()
 	// On the loop's thread, so that GDBus calls back there.
-	err := s.onLoop(func() error {
+	err = s.onLoop(func() error {
 		p.native = newNative(stream, s.GUID, s.Anonymous, handle)
 		return nil
 	})
@@ -90,7 +96,9 @@ func (s *Server) Serve(ctx context.Context, conn *gio.SocketConnection) error {
 	}
 	// On a loop that was closed meanwhile, GDBus has nobody left to call back.
 	defer func() { _ = s.onLoop(func() error { p.native.free(); return nil }) }()
-	if err := p.authenticate(ctx); err != nil {
+	err = p.authenticate(timely)
+	end()
+	if err != nil {
 		return err
 	}
 	err = s.onLoop(func() error {
@@ -116,17 +124,19 @@ func (s *Server) onLoop(f func() error) error { return s.Loop.Call(context.Backg
 
 // authenticate waits until the peer has proved who it is.
 func (p *Peer) authenticate(ctx context.Context) error {
-	timely, cancel := context.WithTimeout(ctx, authTime)
-	defer cancel()
 	select {
 	case err := <-p.ready:
 		return err
-	case <-timely.Done():
+	case <-ctx.Done():
 	}
 	if err := p.onLoop(func() error { p.native.cancel(); return nil }); err != nil {
 		return err
 	}
-	return <-p.ready
+	err := <-p.ready
+	if err != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
 }
 
 // close ends the D-Bus connection and waits until GDBus has let go of it.

@@ -47,7 +47,8 @@ func NewStream(loop *glibloop.Loop, n native.Stream) *Stream {
 	s.wr.init()
 	s.wr.out = true
 	if s.isTLS && !n.HandshakeDone() {
-		s.tls = &handshake{stream: n, limit: DefaultHandshakeTimeout, done: make(chan struct{})}
+		s.tls = &handshake{}
+		s.tls.init(DefaultHandshakeTimeout)
 	}
 	if fd := n.FD(); fd >= 0 {
 		s.local, s.remote = sockaddr.Local(fd), sockaddr.Peer(fd)

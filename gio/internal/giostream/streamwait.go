@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -84,8 +85,27 @@ func (s *Stream) startHandshake() (handshaking, error) {
 		s.calls.RUnlock()
 		return handshaking{}, net.ErrClosed
 	}
-	return handshaking{stream: s.native, after: s.calls.RUnlock}, nil
+	stream := func() (native.Stream, error) { return s.native, nil }
+	with := handshaking{stream: stream, after: s.calls.RUnlock, of: clientHandshakes}
+	if s.native.IsTLSServer() {
+		with.server, with.of = true, streamHandshakes
+	}
+	if fd := s.native.FD(); fd >= 0 {
+		with.socket = streamSocket(fd)
+	}
+	return with, nil
 }
+
+// streamSocket is the socket at the bottom of a stream, as long as somebody holds its
+// calls.
+type streamSocket int
+
+func (fd streamSocket) Control(f func(fd int)) error {
+	f(int(fd))
+	return nil
+}
+
+func (fd streamSocket) Watch() (*netfd.Watch, error) { return netfd.NewWatch(int(fd)) }
 
 // transfer reads into b or writes some of it. The caller holds h.mu.
 func (s *Stream) transfer(h *half, b []byte) (n int, err error) {

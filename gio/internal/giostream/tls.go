@@ -2,9 +2,9 @@ package giostream
 
 import (
 	"context"
+	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
@@ -22,8 +22,9 @@ type TLS struct {
 	fd     *netfd.FD
 	hs     handshake
 	start  StartTLS
-	server bool          // the peer speaks first
-	stream native.Stream // once hs was begun
+	server bool // the peer speaks first
+	of     *Handshakes
+	stream native.Stream // once hs is over, or none if it did not come so far
 
 	closing    chan struct{} // closed by Interrupt
 	rdl, wdl   deadline      // of the wait for the handshake
@@ -49,11 +50,15 @@ type TLS struct {
 type StartTLS func(native.Connection) (native.Stream, error)
 
 // NewTLS makes it without doing anything yet: start is called by what comes first,
-// Handshake, Read or Write. A handshake may take as long as limit if that is not 0.
-// The peer of a server speaks first.
-func NewTLS(fd *netfd.FD, limit time.Duration, server bool, start StartTLS) *TLS {
-	t := &TLS{fd: fd, start: start, server: server, closing: make(chan struct{})}
-	t.hs.limit, t.hs.done = limit, make(chan struct{})
+// Handshake, Read or Write. A handshake may take as long as limit if that is not 0, and
+// begins when of has a place for it; nil is for that of a client. The peer of a server
+// speaks first.
+func NewTLS(fd *netfd.FD, limit time.Duration, of *Handshakes, start StartTLS) *TLS {
+	t := &TLS{fd: fd, start: start, server: of != nil, of: of, closing: make(chan struct{})}
+	if of == nil {
+		t.of = clientHandshakes
+	}
+	t.hs.init(limit)
 	t.rd.once, t.wr.once = t.tryRead, t.tryWrite
 	return t
 }
@@ -79,33 +84,22 @@ func (t *TLS) ready(ctx context.Context, d *deadline) error {
 	return t.hs.wait(ctx, t.begin, expired, t.closing)
 }
 
-// begin puts TLS on the socket.
-func (t *TLS) begin() (with handshaking, err error) {
-	n, err := t.fd.Objects()
-	if err != nil {
-		return with, err
-	}
-	t.stream, err = t.start(n)
-	with.stream, with.after = t.stream, func() {}
-	if t.server {
-		if raw, err := t.fd.RawConn(); err == nil {
-			with.listen = func() { _ = raw.Read(hasArrived) }
-			// After its time limit the connection is of no use anyway.
-			with.wake = func() { _ = t.fd.SetDeadline(time.Unix(1, 0), true, false) }
-		}
-	}
-	return with, err
+// begin is for the handshake. TLS is put on the socket once it has its turn: most of
+// those who never come so far then cost no more than their connection.
+func (t *TLS) begin() (handshaking, error) {
+	return handshaking{stream: t.put, after: func() {}, socket: t.fd, server: t.server, of: t.of}, nil
 }
 
-// hasArrived tells whether there is something to read, or an end.
-func hasArrived(fd uintptr) bool {
-	var b [1]byte
-	for {
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err != syscall.EINTR {
-			return err != syscall.EAGAIN
-		}
+func (t *TLS) put() (native.Stream, error) {
+	if !t.fd.Acquire() {
+		return native.Stream{}, net.ErrClosed
 	}
+	defer t.fd.Release()
+	n, err := t.fd.Objects()
+	if err == nil {
+		t.stream, err = t.start(n)
+	}
+	return t.stream, err
 }
 
 // Facts tells what the handshake agreed on; false when it is not over, or has
@@ -147,5 +141,6 @@ func (t *TLS) Interrupt() {
 	}
 }
 
-// Begun tells whether TLS was put on the socket.
-func (t *TLS) Begun() bool { return t != nil && t.stream.Valid() }
+// Begun tells whether TLS was put on the socket, or may be yet. It is final after
+// Interrupt.
+func (t *TLS) Begun() bool { return t != nil && t.hs.hasBegun() }

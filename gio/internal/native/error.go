@@ -66,6 +66,8 @@ const (
 // Values of GTlsError.
 const (
 	CodeTLSBadCertificate = 2
+	CodeTLSNotTLS         = 3
+	CodeTLSHandshake      = 4
 	CodeTLSEOF            = 6
 )
 

@@ -36,6 +36,9 @@ GIOStream *gsv_record_new (GSocketConnection *base, GInputStream **input, GOutpu
 /* From now on another handshake is refused. */
 void gsv_record_arm (GInputStream *input);
 
+/* For how many microseconds a blocking read has waited for the peer; -1: none does. */
+gint64 gsv_record_waits (GInputStream *input);
+
 /* Between them: a call on the TLS stream above. Then, in which directions the
  * socket has said that it would block. */
 enum { GSV_ASKED_IN = 1, GSV_ASKED_OUT = 2 };

@@ -95,6 +95,18 @@ gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate,
 }
 
 int
+gsv_tls_is_server (gsv_stream *s)
+{
+  return s->tls != NULL && G_IS_TLS_SERVER_CONNECTION (s->tls);
+}
+
+int64_t
+gsv_tls_waits (gsv_stream *s)
+{
+  return s->record != NULL ? gsv_record_waits (s->record) : GSV_TLS_UNKNOWN;
+}
+
+int
 gsv_tls_done (gsv_stream *s)
 {
   return g_tls_connection_get_protocol_version (s->tls) != G_TLS_PROTOCOL_VERSION_UNKNOWN;

@@ -8,6 +8,7 @@ package native
 import "C"
 
 import (
+	"time"
 	"unsafe"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
@@ -94,6 +95,16 @@ func cstrings(all []string) (**C.char, func()) {
 func (n Stream) Handshake(cancel Cancellable) error {
 	var e C.gsv_error
 	return boolResult(C.gsv_tls_handshake(n.s, cancel.c, &e), &e)
+}
+
+// IsTLSServer tells whether it is a GTlsServerConnection.
+func (n Stream) IsTLSServer() bool { return C.gsv_tls_is_server(n.s) != 0 }
+
+// HandshakeWaits tells for how long the handshake in progress has waited for bytes
+// of the peer, 0 if it does not; false where that cannot be seen.
+func (n Stream) HandshakeWaits() (time.Duration, bool) {
+	us := C.gsv_tls_waits(n.s)
+	return time.Duration(max(us, 0)) * time.Microsecond, us != C.GSV_TLS_UNKNOWN
 }
 
 // HandshakeDone tells whether there was one.

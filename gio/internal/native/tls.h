@@ -25,6 +25,13 @@ gsv_stream *gsv_tls_client (gpointer base, const char *name, int port,
                             gsv_error *err);
 
 int gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err);
+int gsv_tls_is_server (gsv_stream *s);
+
+/* For how many microseconds the handshake in progress has waited for the peer's
+ * bytes; -1: it does not, GSV_TLS_UNKNOWN: nothing of ours is below. */
+enum { GSV_TLS_UNKNOWN = -2 };
+int64_t gsv_tls_waits (gsv_stream *s);
+
 int gsv_tls_done (gsv_stream *s);
 guint gsv_tls_errors (gsv_stream *s);
 void gsv_tls_info (gsv_stream *s, gsv_tls_facts *out);

@@ -45,6 +45,7 @@ typedef struct {
   GFilterInputStream parent;
   GSocket *socket; /* the base stream holds it */
   gint armed; /* the first handshake is over */
+  gint64 since; /* when the read that waits for the peer now began, or 0; atomic */
   guint8 header[5];
   gsize have; /* bytes of the header */
   gsize left; /* bytes of the record */
@@ -98,21 +99,24 @@ base_of (gpointer stream)
 static gssize
 record_read (GInputStream *stream, void *buf, gsize n, GCancellable *cancel, GError **error)
 {
+  GsvRecordStream *record = (GsvRecordStream *) stream;
   gssize r;
   GError *e = NULL;
 
+  __atomic_store_n (&record->since, g_get_monotonic_time (), __ATOMIC_RELAXED);
   for (;;)
     {
       r = g_pollable_input_stream_read_nonblocking (base_of (stream), buf, n, cancel, &e);
       if (r >= 0 || !g_error_matches (e, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
         break;
       g_clear_error (&e);
-      if (!gsv_await_socket (((GsvRecordStream *) stream)->socket, G_IO_IN, cancel, &e))
+      if (!gsv_await_socket (record->socket, G_IO_IN, cancel, &e))
         break;
     }
+  __atomic_store_n (&record->since, 0, __ATOMIC_RELAXED);
   if (e != NULL)
     g_propagate_error (error, e);
-  return r > 0 ? look ((GsvRecordStream *) stream, buf, r, error) : r;
+  return r > 0 ? look (record, buf, r, error) : r;
 }
 
 static gssize
@@ -367,4 +371,14 @@ gsv_record_held (GOutputStream *output, gsize *n)
 
   *n = held != NULL ? held->len : 0;
   return held != NULL ? held->data : NULL;
+}
+
+/* For how many microseconds a blocking read has waited for the peer; -1: none
+ * does. */
+gint64
+gsv_record_waits (GInputStream *input)
+{
+  gint64 since = __atomic_load_n (&((GsvRecordStream *) input)->since, __ATOMIC_RELAXED);
+
+  return since != 0 ? g_get_monotonic_time () - since : -1;
 }

@@ -126,8 +126,11 @@ func (fd *FD) waitResult(err error) error {
 
 func (fd *FD) lose() {
 	fd.mu.Lock()
-	p := fd.poller.Load()
+	p, w := fd.poller.Load(), fd.watch
 	fd.mu.Unlock()
+	if w != nil {
+		w.Close()
+	}
 	if p != nil {
 		_ = p.file.Close()
 	}

@@ -52,6 +52,7 @@ type FD struct {
 	inode       uint64  // the socket's, when it was exposed without a poller
 	sharedWaits uint8   // how often Read has waited in the shared poller
 	waiter      *waiter // where it waits there, or nil
+	watch       *Watch  // the last one
 
 	ops [2]operation // each under its direction's lock
 

@@ -13,6 +13,7 @@ G_DEFINE_TYPE (FakeDns, fake_dns, G_TYPE_RESOLVER)
 
 static GMutex lock;         /* protects the tables */
 static GHashTable *hosts;    /* name -> GPtrArray of strings: IP addresses */
+static gboolean threads;     /* whether threads of GTask's pool answer */
 static GHashTable *services; /* record -> GPtrArray of strings: "host port" */
 
 static void
@@ -53,6 +54,19 @@ not_found (GTask *task, const char *name)
   g_object_unref (task);
 }
 
+static gpointer
+copy_address (gconstpointer address, gpointer data)
+{
+  return g_object_ref ((gpointer) address);
+}
+
+/* As GIO's own resolver does it. */
+static void
+answer (GTask *task, gpointer source, gpointer list, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, g_list_copy_deep (list, copy_address, NULL), free_addresses);
+}
+
 static void
 lookup_by_name_with_flags_async (GResolver *resolver, const char *name,
                                  GResolverNameLookupFlags flags,
@@ -62,6 +76,7 @@ lookup_by_name_with_flags_async (GResolver *resolver, const char *name,
   GTask *task = g_task_new (resolver, cancellable, callback, data);
   GList *list = NULL;
   GPtrArray *ips;
+  gboolean by_thread;
   guint i;
 
   g_mutex_lock (&lock);
@@ -81,13 +96,20 @@ lookup_by_name_with_flags_async (GResolver *resolver, const char *name,
         continue;
       list = g_list_append (list, g_inet_address_new_from_string (ip));
     }
+  by_thread = threads;
   g_mutex_unlock (&lock);
   if (list == NULL)
     {
       not_found (task, name);
       return;
     }
-  g_task_return_pointer (task, list, free_addresses);
+  if (by_thread)
+    {
+      g_task_set_task_data (task, list, free_addresses);
+      g_task_run_in_thread (task, answer);
+    }
+  else
+    g_task_return_pointer (task, list, free_addresses);
   g_object_unref (task);
 }
 
@@ -187,6 +209,7 @@ fakedns_install (void)
   g_clear_pointer (&services, g_hash_table_unref);
   hosts = table ();
   services = table ();
+  threads = FALSE;
   g_mutex_unlock (&lock);
   g_resolver_set_default (fake);
   g_object_unref (fake);
@@ -198,6 +221,14 @@ fakedns_restore (GResolver *previous)
 {
   g_resolver_set_default (previous);
   g_object_unref (previous);
+}
+
+void
+fakedns_use_threads (void)
+{
+  g_mutex_lock (&lock);
+  threads = TRUE;
+  g_mutex_unlock (&lock);
 }
 
 void

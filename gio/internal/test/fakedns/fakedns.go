@@ -26,6 +26,10 @@ func Install() *Resolver { return &Resolver{C.fakedns_install()} }
 // Restore puts the previous resolver back.
 func (r *Resolver) Restore() { C.fakedns_restore(r.previous) }
 
+// UseThreads has lookups of names answered on threads of GTask's pool, as GIO's own
+// resolver does it, in place of at once.
+func (r *Resolver) UseThreads() { C.fakedns_use_threads() }
+
 // Host adds addresses to a name.
 func (r *Resolver) Host(name string, ips ...string) {
 	n := C.CString(name)

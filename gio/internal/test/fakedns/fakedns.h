@@ -5,6 +5,7 @@
 
 GResolver *fakedns_install (void);
 void fakedns_restore (GResolver *previous);
+void fakedns_use_threads (void);
 void fakedns_host (const char *name, const char *ip);
 void fakedns_service (const char *record, const char *host, int port);
 
