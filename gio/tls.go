@@ -2,18 +2,12 @@ package gio
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"runtime"
 	"time"
-	"unsafe"
 
-	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
 	"github.com/glibserve/glibserve/gio/internal/giostream"
 	"github.com/glibserve/glibserve/gio/internal/native"
-	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -104,147 +98,9 @@ func tlsVersion(v int) uint16 {
 var errNoTLS = sys.WithMessage(errors.ErrUnsupported,
 	"GIO has no TLS backend: install glib-networking (the package's name on Debian, Fedora, Arch, Alpine and in Homebrew)")
 
-// tlsMaterial is what TLS connections are made of, made once and shared. The
-// objects are given up when no Go value refers to it any more; each TLS
-// connection has references of its own.
-type tlsMaterial struct {
-	certificate unsafe.Pointer // GTlsCertificate or nil
-	database    unsafe.Pointer // GTlsDatabase or nil: the system's
-	protocols   []string
-}
-
-// take enters an object whose reference becomes m's.
-func (m *tlsMaterial) take(p *unsafe.Pointer, object unsafe.Pointer) {
-	*p = object
-	runtime.AddCleanup(m, native.ObjectUnref, object)
-}
-
-func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMaterial, error) {
-	if !native.TLSSupported() {
-		return nil, errNoTLS
-	}
-	m := &tlsMaterial{protocols: protocols}
-	var err error
-	if certFile != "" {
-		if keyFile == "" {
-			keyFile = certFile
-		}
-		if err = readable(certFile, keyFile); err == nil {
-			var cert unsafe.Pointer
-			if cert, err = native.NewCertificate(certFile, keyFile); err == nil {
-				m.take(&m.certificate, cert)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("TLS certificate %s with key %s: %w", certFile, keyFile, err)
-		}
-	}
-	if caFile != "" {
-		if err = readable(caFile); err == nil {
-			var db unsafe.Pointer
-			if db, err = native.NewDatabase(caFile); err == nil {
-				m.take(&m.database, db)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("TLS authorities %s: %w", caFile, err)
-		}
-	}
-	return m, nil
-}
-
-// server and client put TLS on a connection.
-
-func (m *tlsMaterial) server(n native.Connection, auth int) (native.Stream, error) {
-	defer runtime.KeepAlive(m)
-	return n.TLSServer(m.certificate, m.database, auth, m.protocols)
-}
-
-func (m *tlsMaterial) client(n native.Connection, name string, tolerated gotkgio.TLSCertificateFlags) (native.Stream, error) {
-	defer runtime.KeepAlive(m)
-	return n.TLSClient(m.certificate, m.database, name, 0, m.protocols, tolerated)
-}
-
-// readable is asked first because GIO's own error about a file has no errno, and
-// because it takes a missing file of authorities for an empty one.
-func readable(files ...string) error {
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		_ = f.Close()
-	}
-	return nil
-}
-
-// load makes the material of a service.
-func (cfg *TLSConfig) load() (*tlsMaterial, error) {
-	if cfg.Certificate == nil && cfg.CertFile == "" {
-		return nil, errors.New("TLSConfig has no certificate: set CertFile and KeyFile, or Certificate")
-	}
-	certFile := cfg.CertFile
-	if cfg.Certificate != nil {
-		certFile = ""
-	}
-	m, err := loadMaterial(certFile, cfg.KeyFile, cfg.ClientCAFile, cfg.Protocols)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Certificate != nil {
-		cert := nativeObject(cfg.Certificate)
-		native.ObjectRef(cert)
-		m.take(&m.certificate, cert)
-	}
-	return m, nil
-}
-
-// nativeObject is the GObject behind a gotk4 object.
-func nativeObject(o coreglib.Objector) unsafe.Pointer {
-	p := coreglib.BaseObject(o).Native()
-	return *(*unsafe.Pointer)(unsafe.Pointer(&p)) // C memory: nothing moves
-}
-
 func handshakeLimit(d time.Duration) time.Duration {
 	if d == 0 {
 		return giostream.DefaultHandshakeTimeout
 	}
 	return d
-}
-
-// serverTLS is the TLS of a service.
-type serverTLS struct {
-	cfg      TLSConfig
-	material *tlsMaterial
-	err      error // why there is no material
-}
-
-func newServerTLS(cfg *TLSConfig) *serverTLS {
-	if cfg == nil {
-		return nil
-	}
-	t := &serverTLS{cfg: *cfg}
-	t.material, t.err = t.cfg.load()
-	return t
-}
-
-// on is the TLS of one connection; nothing is made until its first use.
-func (t *serverTLS) on(fd *netfd.FD) *giostream.TLS {
-	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), true, func(n native.Connection) (native.Stream, error) {
-		if t.err != nil {
-			return native.Stream{}, t.err
-		}
-		return t.material.server(n, int(t.cfg.ClientAuth))
-	})
-}
-
-// on is the TLS of one client's connection.
-func (cfg *ClientTLSConfig) on(fd *netfd.FD, m *tlsMaterial, name string) *giostream.TLS {
-	tolerated := cfg.Tolerate
-	if cfg.InsecureSkipVerify {
-		tolerated = gotkgio.TLSCertificateValidateAll
-	}
-	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), false, func(n native.Connection) (native.Stream, error) {
-		return m.client(n, name, tolerated)
-	})
 }

@@ -81,11 +81,14 @@ func (sc *SocketConnection) StartTLS(ctx context.Context, cfg *ClientTLSConfig) 
 	if cfg == nil {
 		cfg = &ClientTLSConfig{}
 	}
-	m, err := loadMaterial(cfg.CertFile, cfg.KeyFile, cfg.RootCAFile, cfg.Protocols)
+	tls, err := newClientTLS(cfg)
+	if err == nil {
+		err = plainText(cfg.ServerName)
+	}
 	if err != nil {
 		return sc.c.opError("handshake", err)
 	}
-	return sc.startTLS(ctx, cfg.on(&sc.c.fd, m, cfg.ServerName))
+	return sc.startTLS(ctx, tls.on(&sc.c.fd, cfg.ServerName))
 }
 
 func (sc *SocketConnection) startTLS(ctx context.Context, t *giostream.TLS) error {

@@ -32,8 +32,8 @@ gsv_stream_new (gpointer stream)
 void
 gsv_stream_free (gsv_stream *s)
 {
-  if (s->accept != 0)
-    g_signal_handler_disconnect (s->tls, s->accept);
+  if (s->verifier != NULL)
+    gsv_verifier_free (s->verifier);
   g_clear_object (&s->record);
   g_object_unref (s->in);
   g_object_unref (s->out);

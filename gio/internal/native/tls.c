@@ -13,9 +13,9 @@ gsv_tls_supported (void)
 }
 
 gpointer
-gsv_tls_certificate (const char *cert_file, const char *key_file, gsv_error *err)
+gsv_tls_certificate (const char *pem, gsize length, gsv_error *err)
 {
-  return g_tls_certificate_new_from_files (cert_file, key_file, &err->error);
+  return g_tls_certificate_new_from_pem (pem, length, &err->error);
 }
 
 gpointer
@@ -24,82 +24,92 @@ gsv_tls_database (const char *file, gsv_error *err)
   return g_tls_file_database_new (file, &err->error);
 }
 
-/* GIO asks here about a certificate that it does not accept by itself: a
- * client's, on a server, always, whatever it found. */
-static gboolean
-on_accept_certificate (GTlsConnection *tls, GTlsCertificate *peer, GTlsCertificateFlags errors, gpointer data)
+int
+gsv_tls_count (const char *file, gsv_error *err)
 {
-  gsv_stream *s = data;
+  GList *all = g_tls_certificate_list_new_from_file (file, &err->error);
+  int n = err->error != NULL ? -1 : (int) g_list_length (all);
 
-  __atomic_store_n (&s->found, (guint) errors, __ATOMIC_RELEASE);
-  return (errors & ~s->tolerated) == 0;
+  g_list_free_full (all, g_object_unref);
+  return n;
 }
 
+/* A GTlsConnection takes its credentials from the property "database" as it is
+ * constructed: unset they are all authorities of the system, parsed anew, and
+ * those of a GTlsFileDatabase are read anew. NULL is none: GIO finds no
+ * certificate good then and asks, and the verifier answers. */
+
+/* Takes over tls and record. */
 static gsv_stream *
-tls_new (GIOStream *tls, gpointer database, const char *const *protocols, guint tolerated)
+tls_stream (GIOStream *tls, GInputStream *record, const gsv_tls_rules *rules)
 {
   gsv_stream *s;
 
-  if (database != NULL)
-    g_tls_connection_set_database (G_TLS_CONNECTION (tls), database);
-  if (protocols != NULL)
-    g_tls_connection_set_advertised_protocols (G_TLS_CONNECTION (tls), protocols);
-  s = gsv_stream_new (tls);
-  g_object_unref (tls);
-  s->tolerated = tolerated;
-  s->accept = g_signal_connect (tls, "accept-certificate", G_CALLBACK (on_accept_certificate), s);
-  return s;
-}
-
-gsv_stream *
-gsv_tls_server (gpointer base, gpointer certificate, gpointer database, int auth,
-                const char *const *protocols, gsv_error *err)
-{
-  GInputStream *record;
-  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record);
-  GIOStream *tls = g_tls_server_connection_new (below, certificate, &err->error);
-  gsv_stream *s;
-
-  g_object_unref (below);
   if (tls == NULL)
     {
       g_object_unref (record);
       return NULL;
     }
-  if (auth != 0)
-    g_object_set (tls, "authentication-mode", auth, NULL);
-  s = tls_new (tls, database, protocols, 0);
+  s = gsv_stream_new (tls);
+  g_object_unref (tls);
   s->record = record;
+  s->verifier = gsv_verifier_new (s->tls, rules);
   return s;
 }
 
+/* A server that has authorities of its own names them to its clients, which
+ * choose their certificate by that: only a database at construction does it. */
 gsv_stream *
-gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate, gpointer database,
-                const char *const *protocols, guint tolerated, gsv_error *err)
+gsv_tls_server (gpointer base, const gsv_tls_options *o, gsv_error *err)
 {
-  GSocketConnectable *identity = name != NULL ? g_network_address_new (name, port) : NULL;
-  GIOStream *tls = g_tls_client_connection_new (G_IO_STREAM (base), identity, &err->error);
+  GInputStream *record;
+  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record);
+  GIOStream *tls = g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), NULL, &err->error,
+                                   "base-io-stream", below,
+                                   "certificate", o->certificate,
+                                   "database", o->auth != 0 ? o->rules.authorities : NULL,
+                                   "authentication-mode", o->auth,
+                                   "advertised-protocols", o->protocols, NULL);
+
+  g_object_unref (below);
+  return tls_stream (tls, record, &o->rules);
+}
+
+/* The record stream also keeps GIO from resuming sessions: it stores those of
+ * connections that are directly above a socket, for the whole process, and the
+ * peer of a resumed one was accepted by the rules of whoever began it. */
+gsv_stream *
+gsv_tls_client (gpointer base, const gsv_tls_options *o, gsv_error *err)
+{
+  GSocketConnectable *identity = gsv_identity_new (&o->rules);
+  GInputStream *record;
+  GIOStream *below = gsv_record_new (G_IO_STREAM (base), &record);
+  GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()), NULL, &err->error,
+                                   "base-io-stream", below,
+                                   "server-identity", identity,
+                                   "certificate", o->certificate,
+                                   "database", NULL,
+                                   "advertised-protocols", o->protocols, NULL);
 
   g_clear_object (&identity);
-  if (tls == NULL)
-    return NULL;
-  if (certificate != NULL)
-    g_tls_connection_set_certificate (G_TLS_CONNECTION (tls), certificate);
-  return tls_new (tls, database, protocols, tolerated);
+  g_object_unref (below);
+  return tls_stream (tls, record, &o->rules);
 }
 
 int
 gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 {
+  if (s->verifier != NULL)
+    gsv_verifier_begin (s->verifier);
   errno = 0;
-  if (g_tls_connection_handshake (s->tls, cancel, &err->error))
+  if (!g_tls_connection_handshake (s->tls, cancel, &err->error))
     {
-      if (s->record != NULL)
-        gsv_record_arm (s->record);
-      return TRUE;
+      err->sys_errno = errno;
+      return FALSE;
     }
-  err->sys_errno = errno;
-  return FALSE;
+  if (s->record != NULL)
+    gsv_record_arm (s->record);
+  return s->verifier == NULL || gsv_verifier_accepts (s->verifier, &err->error);
 }
 
 int
@@ -109,10 +119,12 @@ gsv_tls_done (gsv_stream *s)
 }
 
 guint
-gsv_tls_errors (gsv_stream *s)
+gsv_tls_errors (gsv_stream *s, int *purpose)
 {
-  guint found = __atomic_load_n (&s->found, __ATOMIC_ACQUIRE);
-  return found != 0 ? found : (guint) g_tls_connection_get_peer_certificate_errors (s->tls);
+  *purpose = FALSE;
+  if (s->verifier != NULL)
+    return gsv_verifier_found (s->verifier, purpose);
+  return (guint) g_tls_connection_get_peer_certificate_errors (s->tls);
 }
 
 void
