@@ -57,8 +57,6 @@ tls_stream (GIOStream *tls, GInputStream *record, const gsv_tls_rules *rules)
   return s;
 }
 
-/* A server that has authorities of its own names them to its clients, which
- * choose their certificate by that: only a database at construction does it. */
 gsv_stream *
 gsv_tls_server (gpointer base, const gsv_tls_options *o, gsv_error *err)
 {
@@ -67,7 +65,7 @@ gsv_tls_server (gpointer base, const gsv_tls_options *o, gsv_error *err)
   GIOStream *tls = g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), NULL, &err->error,
                                    "base-io-stream", below,
                                    "certificate", o->certificate,
-                                   "database", o->auth != 0 ? o->rules.authorities : NULL,
+                                   "database", NULL,
                                    "authentication-mode", o->auth,
                                    "advertised-protocols", o->protocols, NULL);
 

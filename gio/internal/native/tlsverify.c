@@ -96,7 +96,7 @@ accepts (gsv_verifier *v, GTlsCertificate *peer)
 }
 
 /* Emitted in a handshake, on the thread that waits for it, if GIO finds a fault:
- * the peer is told then that its certificate is refused. */
+ * without a database it always does. */
 static gboolean
 on_accept_certificate (GTlsConnection *tls, GTlsCertificate *peer, GTlsCertificateFlags errors, gpointer data)
 {
