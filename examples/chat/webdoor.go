@@ -28,7 +28,7 @@ const (
 
 // openWeb opens the door for browsers: net/http on connections that GIO
 // accepts, over TLS unless that is nil.
-func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []listen.Address, log *slog.Logger) (*door, error) {
+func openWeb(chat *hub.Hub, opts *options, cert *certificate, addresses []listen.Address, log *slog.Logger) (*door, error) {
 	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Logger: log})
 	server := &http.Server{
 		Handler:        page,
@@ -37,12 +37,12 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 		WriteTimeout:   requestTime,
 		IdleTimeout:    requestTime,
 		MaxHeaderBytes: 16 << 10,
-		TLSConfig:      secure,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no failure of ours
 	}
 	protocol := "HTTP"
-	if secure != nil {
-		protocol = "HTTPS"
+	var reload func() error
+	if cert != nil {
+		protocol, reload, server.TLSConfig = "HTTPS", cert.load, cert.config()
 	}
 	// Twice the clients: a browser keeps a few connections beside its WebSocket.
 	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: log, MaxConns: maxConns(2 * opts.maxClients)})
@@ -53,9 +53,9 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 	}
 	listener := svc.NetListener()
 	return &door{
-		addrs: addrs, protocol: protocol,
+		addrs: addrs, protocol: protocol, reload: reload,
 		serve: func() error {
-			if secure != nil {
+			if cert != nil {
 				return server.ServeTLS(listener, "", "")
 			}
 			return server.Serve(listener)
