@@ -129,7 +129,8 @@
 //
 // ServiceConfig.TLS and ClientConfig.TLS use GIO's own backend, of the package
 // glib-networking; a connection is a *SocketConnection all the same, and what it
-// reads and writes is the plain text. Or use crypto/tls over NetListener.
+// reads and writes is the plain text. SocketService.ReloadTLS takes a renewed
+// certificate. Or use crypto/tls over NetListener.
 //
 // # Errors
 //

@@ -20,7 +20,9 @@ import (
 // tls.NewListener over NetListener.
 type TLSConfig struct {
 	// CertFile and KeyFile are PEM files: the certificate with the chain behind
-	// it, and its key. KeyFile "" means that CertFile has both.
+	// it, and its key. KeyFile "" means that CertFile has both. They are read
+	// when the service is made, and again by SocketService.ReloadTLS. A relative
+	// name is that of the working directory at that first moment.
 	CertFile, KeyFile string
 
 	// Certificate is used in place of the files if it is not nil.
@@ -28,7 +30,11 @@ type TLSConfig struct {
 
 	// ClientAuth asks clients for a certificate: TLSAuthenticationRequested or
 	// TLSAuthenticationRequired. One that is sent must be signed by an authority
-	// in ClientCAFile (PEM), or one that the system trusts if that is "".
+	// in ClientCAFile (PEM), or one that the system trusts if that is "", and be
+	// good for client authentication: its extended key usage, and that of each
+	// authority in its chain, has that or "any", or is not there. A file
+	// without a certificate in it is an error. Clients are not told the names
+	// of the authorities, which GIO leaves out.
 	ClientAuth   gotkgio.TLSAuthenticationMode
 	ClientCAFile string
 
@@ -40,18 +46,31 @@ type TLSConfig struct {
 }
 
 // ClientTLSConfig has a connection speak TLS as a client, by GIO's own backend
-// (GTlsClientConnection; the package glib-networking has to be installed). It
-// accepts the server's certificate by GIO's rules. The zero value is good where
-// the server's name is known.
+// (GTlsClientConnection; the package glib-networking has to be installed). The
+// zero value is good where the server's name is known.
+//
+// The server's certificate is verified in every handshake, by the rules of this
+// configuration and by no other's of the process: g_tls_database_verify_chain
+// looks at signatures, times, the names, and what the authorities of the chain
+// may sign; besides, the certificate must be good for server authentication, as
+// TLSConfig.ClientAuth says of clients. What the server says about revocation
+// (stapled OCSP, "must staple") is not looked at, as with crypto/tls. No session
+// is resumed, and a server that wants to renegotiate is refused.
 type ClientTLSConfig struct {
 	// ServerName is the name or IP address that the server's certificate must be
-	// for. "": the host that the client connected to.
+	// for. "": the host that the client connected to. A name may end with the dot
+	// of the root. An address may have a zone, which no certificate has: it is not
+	// compared. The server is told a name (SNI) and no address.
 	ServerName string
 
-	// RootCAFile has the authorities to trust (PEM). "": those of the system.
+	// RootCAFile has the authorities to trust (PEM), read when the client is made,
+	// or by StartTLS. A file without a certificate in it is an error of every dial.
+	// "": those of the system, read when the first server of the process is
+	// verified by them.
 	RootCAFile string
 
-	// Tolerate are faults of a certificate that are no reason to refuse it.
+	// Tolerate are faults of a certificate that are no reason to refuse it. A
+	// certificate for another purpose has TLSCertificateGenericError.
 	Tolerate gotkgio.TLSCertificateFlags
 
 	// InsecureSkipVerify accepts every certificate, as Tolerate with all flags
