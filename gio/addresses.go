@@ -223,8 +223,8 @@ func (l *listener) addOnLoop(addr net.Addr, ref sourceRef, shared bool, f func(s
 	if l.life.closed.Load() {
 		return nil, l.closedError()
 	}
-	if l.tls != nil && l.tls.err != nil {
-		return nil, l.tls.err
+	if err := l.tls.failed(); err != nil {
+		return nil, err
 	}
 	outer := l.addrs.setAdding(addr)
 	defer l.addrs.setAdding(outer)

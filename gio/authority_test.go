@@ -26,6 +26,9 @@ type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	dir  string
+	// chain is what leads from here to the authority that is trusted: this one's
+	// certificate first.
+	chain []byte // PEM
 }
 
 func newAuthority(t testing.TB) *authority {
@@ -55,6 +58,32 @@ func (a *authority) write(t testing.TB, name, kind string, der []byte) string {
 	return file
 }
 
+// below is an authority that this one has certified.
+func (a *authority) below(t testing.TB, change func(*x509.Certificate)) *authority {
+	t.Helper()
+	b := &authority{file: a.file, pool: a.pool, dir: t.TempDir()}
+	var err error
+	b.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "glibserve test authority below"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	if a.chain != nil {
+		tmpl.Subject.CommonName += " another"
+	}
+	if change != nil {
+		change(tmpl)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, &b.key.PublicKey, a.key)
+	require.NoError(t, err)
+	b.cert, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	b.chain = append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), a.chain...)
+	return b
+}
+
 // issue writes a certificate for these names, and its key.
 func (a *authority) issue(t testing.TB, name string, change func(*x509.Certificate), hosts ...string) (cert, key string) {
 	t.Helper()
@@ -80,7 +109,11 @@ func (a *authority) issue(t testing.TB, name string, change func(*x509.Certifica
 	require.NoError(t, err)
 	pk, err := x509.MarshalECPrivateKey(k)
 	require.NoError(t, err)
-	return a.write(t, name+".pem", "CERTIFICATE", der), a.write(t, name+".key", "EC PRIVATE KEY", pk)
+	cert = a.write(t, name+".pem", "CERTIFICATE", der)
+	text, err := os.ReadFile(cert)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(cert, append(text, a.chain...), 0o600))
+	return cert, a.write(t, name+".key", "EC PRIVATE KEY", pk)
 }
 
 // server is a configuration with a good certificate for localhost.

@@ -132,7 +132,8 @@
 //
 // ServiceConfig.TLS and ClientConfig.TLS use GIO's own backend, of the package
 // glib-networking; a connection is a *SocketConnection all the same, and what it
-// reads and writes is the plain text. Or use crypto/tls over NetListener.
+// reads and writes is the plain text. SocketService.ReloadTLS takes a renewed
+// certificate. Or use crypto/tls over NetListener.
 //
 // GIO does a handshake on a thread of GTask's pool, which has ten, and waits there for
 // the peer. So a server's handshake begins once the client's first message is whole,

@@ -185,13 +185,13 @@ func TLSStream(loop *glibloop.Loop, sc *SocketConnection, server *TLSConfig, cli
 		return nil, err
 	}
 	var n native.Stream
-	var m *tlsMaterial
 	if server != nil {
-		if m, err = server.load(); err == nil {
-			n, err = m.server(below, int(server.ClientAuth))
+		n, err = newServerTLS(server).put(below)
+	} else {
+		var t *clientTLS
+		if t, err = newClientTLS(client); err == nil {
+			n, err = t.put(below, client.ServerName)
 		}
-	} else if m, err = loadMaterial("", "", client.RootCAFile, client.Protocols); err == nil {
-		n, err = m.client(below, client.ServerName, client.Tolerate)
 	}
 	if err != nil {
 		return nil, err

@@ -2,18 +2,12 @@ package gio
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"runtime"
 	"time"
-	"unsafe"
 
-	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 
 	"github.com/glibserve/glibserve/gio/internal/giostream"
 	"github.com/glibserve/glibserve/gio/internal/native"
-	"github.com/glibserve/glibserve/gio/internal/netfd"
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -26,7 +20,9 @@ import (
 // tls.NewListener over NetListener.
 type TLSConfig struct {
 	// CertFile and KeyFile are PEM files: the certificate with the chain behind
-	// it, and its key. KeyFile "" means that CertFile has both.
+	// it, and its key. KeyFile "" means that CertFile has both. They are read
+	// when the service is made, and again by SocketService.ReloadTLS. A relative
+	// name is that of the working directory at that first moment.
 	CertFile, KeyFile string
 
 	// Certificate is used in place of the files if it is not nil.
@@ -34,7 +30,11 @@ type TLSConfig struct {
 
 	// ClientAuth asks clients for a certificate: TLSAuthenticationRequested or
 	// TLSAuthenticationRequired. One that is sent must be signed by an authority
-	// in ClientCAFile (PEM), or one that the system trusts if that is "".
+	// in ClientCAFile (PEM), or one that the system trusts if that is "", and be
+	// good for client authentication: its extended key usage, and that of each
+	// authority in its chain, has that or "any", or is not there. A file
+	// without a certificate in it is an error. Clients are not told the names
+	// of the authorities, which GIO leaves out.
 	ClientAuth   gotkgio.TLSAuthenticationMode
 	ClientCAFile string
 
@@ -63,18 +63,31 @@ type TLSConfig struct {
 }
 
 // ClientTLSConfig has a connection speak TLS as a client, by GIO's own backend
-// (GTlsClientConnection; the package glib-networking has to be installed). It
-// accepts the server's certificate by GIO's rules. The zero value is good where
-// the server's name is known.
+// (GTlsClientConnection; the package glib-networking has to be installed). The
+// zero value is good where the server's name is known.
+//
+// The server's certificate is verified in every handshake, by the rules of this
+// configuration and by no other's of the process: g_tls_database_verify_chain
+// looks at signatures, times, the names, and what the authorities of the chain
+// may sign; besides, the certificate must be good for server authentication, as
+// TLSConfig.ClientAuth says of clients. What the server says about revocation
+// (stapled OCSP, "must staple") is not looked at, as with crypto/tls. No session
+// is resumed, and a server that wants to renegotiate is refused.
 type ClientTLSConfig struct {
 	// ServerName is the name or IP address that the server's certificate must be
-	// for. "": the host that the client connected to.
+	// for. "": the host that the client connected to. A name may end with the dot
+	// of the root. An address may have a zone, which no certificate has: it is not
+	// compared. The server is told a name (SNI) and no address.
 	ServerName string
 
-	// RootCAFile has the authorities to trust (PEM). "": those of the system.
+	// RootCAFile has the authorities to trust (PEM), read when the client is made,
+	// or by StartTLS. A file without a certificate in it is an error of every dial.
+	// "": those of the system, read when the first server of the process is
+	// verified by them.
 	RootCAFile string
 
-	// Tolerate are faults of a certificate that are no reason to refuse it.
+	// Tolerate are faults of a certificate that are no reason to refuse it. A
+	// certificate for another purpose has TLSCertificateGenericError.
 	Tolerate gotkgio.TLSCertificateFlags
 
 	// InsecureSkipVerify accepts every certificate, as Tolerate with all flags
@@ -128,148 +141,9 @@ func tlsVersion(v int) uint16 {
 var errNoTLS = sys.WithMessage(errors.ErrUnsupported,
 	"GIO has no TLS backend: install glib-networking (the package's name on Debian, Fedora, Arch, Alpine and in Homebrew)")
 
-// tlsMaterial is what TLS connections are made of, made once and shared. The
-// objects are given up when no Go value refers to it any more; each TLS
-// connection has references of its own.
-type tlsMaterial struct {
-	certificate unsafe.Pointer // GTlsCertificate or nil
-	database    unsafe.Pointer // GTlsDatabase or nil: the system's
-	protocols   []string
-}
-
-// take enters an object whose reference becomes m's.
-func (m *tlsMaterial) take(p *unsafe.Pointer, object unsafe.Pointer) {
-	*p = object
-	runtime.AddCleanup(m, native.ObjectUnref, object)
-}
-
-func loadMaterial(certFile, keyFile, caFile string, protocols []string) (*tlsMaterial, error) {
-	if !native.TLSSupported() {
-		return nil, errNoTLS
-	}
-	m := &tlsMaterial{protocols: protocols}
-	var err error
-	if certFile != "" {
-		if keyFile == "" {
-			keyFile = certFile
-		}
-		if err = readable(certFile, keyFile); err == nil {
-			var cert unsafe.Pointer
-			if cert, err = native.NewCertificate(certFile, keyFile); err == nil {
-				m.take(&m.certificate, cert)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("TLS certificate %s with key %s: %w", certFile, keyFile, err)
-		}
-	}
-	if caFile != "" {
-		if err = readable(caFile); err == nil {
-			var db unsafe.Pointer
-			if db, err = native.NewDatabase(caFile); err == nil {
-				m.take(&m.database, db)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("TLS authorities %s: %w", caFile, err)
-		}
-	}
-	return m, nil
-}
-
-// server and client put TLS on a connection.
-
-func (m *tlsMaterial) server(n native.Connection, auth int) (native.Stream, error) {
-	defer runtime.KeepAlive(m)
-	return n.TLSServer(m.certificate, m.database, auth, m.protocols)
-}
-
-func (m *tlsMaterial) client(n native.Connection, name string, tolerated gotkgio.TLSCertificateFlags) (native.Stream, error) {
-	defer runtime.KeepAlive(m)
-	return n.TLSClient(m.certificate, m.database, name, 0, m.protocols, tolerated)
-}
-
-// readable is asked first because GIO's own error about a file has no errno, and
-// because it takes a missing file of authorities for an empty one.
-func readable(files ...string) error {
-	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		_ = f.Close()
-	}
-	return nil
-}
-
-// load makes the material of a service.
-func (cfg *TLSConfig) load() (*tlsMaterial, error) {
-	if cfg.Certificate == nil && cfg.CertFile == "" {
-		return nil, errors.New("TLSConfig has no certificate: set CertFile and KeyFile, or Certificate")
-	}
-	certFile := cfg.CertFile
-	if cfg.Certificate != nil {
-		certFile = ""
-	}
-	m, err := loadMaterial(certFile, cfg.KeyFile, cfg.ClientCAFile, cfg.Protocols)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Certificate != nil {
-		cert := nativeObject(cfg.Certificate)
-		native.ObjectRef(cert)
-		m.take(&m.certificate, cert)
-	}
-	return m, nil
-}
-
-// nativeObject is the GObject behind a gotk4 object.
-func nativeObject(o coreglib.Objector) unsafe.Pointer {
-	p := coreglib.BaseObject(o).Native()
-	return *(*unsafe.Pointer)(unsafe.Pointer(&p)) // C memory: nothing moves
-}
-
 func handshakeLimit(d time.Duration) time.Duration {
 	if d == 0 {
 		return giostream.DefaultHandshakeTimeout
 	}
 	return d
-}
-
-// serverTLS is the TLS of a service.
-type serverTLS struct {
-	cfg        TLSConfig
-	material   *tlsMaterial
-	err        error // why there is no material
-	handshakes *giostream.Handshakes
-}
-
-func newServerTLS(cfg *TLSConfig) *serverTLS {
-	if cfg == nil {
-		return nil
-	}
-	t := &serverTLS{cfg: *cfg, handshakes: giostream.NewHandshakes(cfg.MaxHandshakes)}
-	t.material, t.err = t.cfg.load()
-	return t
-}
-
-// on is the TLS of one connection; nothing is made until its first use.
-func (t *serverTLS) on(fd *netfd.FD) *giostream.TLS {
-	return giostream.NewTLS(fd, handshakeLimit(t.cfg.HandshakeTimeout), t.handshakes, func(n native.Connection) (native.Stream, error) {
-		if t.err != nil {
-			return native.Stream{}, t.err
-		}
-		return t.material.server(n, int(t.cfg.ClientAuth))
-	})
-}
-
-// on is the TLS of one client's connection.
-func (cfg *ClientTLSConfig) on(fd *netfd.FD, m *tlsMaterial, name string) *giostream.TLS {
-	tolerated := cfg.Tolerate
-	if cfg.InsecureSkipVerify {
-		tolerated = gotkgio.TLSCertificateValidateAll
-	}
-	return giostream.NewTLS(fd, handshakeLimit(cfg.HandshakeTimeout), nil, func(n native.Connection) (native.Stream, error) {
-		return m.client(n, name, tolerated)
-	})
 }

@@ -75,17 +75,22 @@ func (sc *SocketConnection) TLS() (TLSState, bool) {
 // and does the handshake: for protocols that begin without TLS and agree on it.
 // From then on Read and Write are the decrypted bytes. It must not run beside
 // Read or Write, and everything that the server said in the clear must have
-// been read. When it fails, the connection is of no further use.
+// been read. When it fails, the connection is of no further use. Without
+// ServerName no certificate is good. The files are read at each call: a program
+// that makes many connections has ClientConfig.TLS for that.
 func (sc *SocketConnection) StartTLS(ctx context.Context, cfg *ClientTLSConfig) error {
 	defer runtime.KeepAlive(sc)
 	if cfg == nil {
 		cfg = &ClientTLSConfig{}
 	}
-	m, err := loadMaterial(cfg.CertFile, cfg.KeyFile, cfg.RootCAFile, cfg.Protocols)
+	tls, err := newClientTLS(cfg)
+	if err == nil {
+		err = plainText(cfg.ServerName)
+	}
 	if err != nil {
 		return sc.c.opError("handshake", err)
 	}
-	return sc.startTLS(ctx, cfg.on(&sc.c.fd, m, cfg.ServerName))
+	return sc.startTLS(ctx, tls.on(&sc.c.fd, cfg.ServerName))
 }
 
 func (sc *SocketConnection) startTLS(ctx context.Context, t *giostream.TLS) error {

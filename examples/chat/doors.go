@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -21,6 +20,7 @@ type door struct {
 	serve    func() error // until shutdown or close
 	shutdown func(context.Context) error
 	close    func() error
+	reload   func() error // reads the certificate again; nil without TLS
 }
 
 // doors are all the ways into the chat.
@@ -28,13 +28,11 @@ type doors []*door
 
 // openDoors listens on every address. Clients wait in the kernel until serve.
 func openDoors(chat *hub.Hub, opts *options, log *slog.Logger) (doors, error) {
-	var secure *tls.Config
+	cert := &certificate{certFile: opts.certFile, keyFile: opts.keyFile}
 	if opts.certFile != "" {
-		pair, err := loadCertificate(opts.certFile, opts.keyFile)
-		if err != nil {
+		if err := cert.load(); err != nil {
 			return nil, err
 		}
-		secure = &tls.Config{Certificates: []tls.Certificate{pair}}
 	}
 	var open doors
 	for _, way := range []struct {
@@ -44,7 +42,7 @@ func openDoors(chat *hub.Hub, opts *options, log *slog.Logger) (doors, error) {
 		{opts.addresses, func(a []listen.Address) (*door, error) { return openLines(chat, opts, nil, a, log) }},
 		{opts.tlsAddresses, func(a []listen.Address) (*door, error) { return openLines(chat, opts, opts.gioTLS(), a, log) }},
 		{opts.webAddresses, func(a []listen.Address) (*door, error) { return openWeb(chat, opts, nil, a, log) }},
-		{opts.webTLSAddresses, func(a []listen.Address) (*door, error) { return openWeb(chat, opts, secure, a, log) }},
+		{opts.webTLSAddresses, func(a []listen.Address) (*door, error) { return openWeb(chat, opts, cert, a, log) }},
 	} {
 		addresses := way.addresses.Addresses()
 		if len(addresses) == 0 {
@@ -112,7 +110,7 @@ func openLines(chat *hub.Hub, opts *options, secure *gio.TLSConfig, addresses []
 	d := &door{addrs: addrs, shutdown: svc.Shutdown, close: svc.Close}
 	handler := terminals(chat, opts, log)
 	if secure != nil {
-		d.protocol = "TLS"
+		d.protocol, d.reload = "TLS", svc.ReloadTLS
 		shaking, end := context.WithCancel(context.Background())
 		handler = encrypted(shaking, handler, log)
 		d.shutdown = func(ctx context.Context) error {

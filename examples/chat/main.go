@@ -11,6 +11,9 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/examples/shared/program"
@@ -61,10 +64,19 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 		return err
 	}
 
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
+	hangups := make(chan os.Signal, 1)
+	if opts.certFile != "" {
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+	}
+	for ctx.Err() == nil {
+		select {
+		case err := <-served:
+			return err
+		case <-hangups:
+			open.reload(log)
+		case <-ctx.Done():
+		}
 	}
 	log.Info("shutting down", "clients", chat.Len())
 	chat.Close("The server is shutting down. Goodbye.")

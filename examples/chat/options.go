@@ -46,6 +46,12 @@ use it:
     chat -tls-cert cert.pem -tls-key key.pem \
         -listen-tls tcp:127.0.0.1:9443 -web-tls tcp:127.0.0.1:9444
     openssl s_client -quiet -CAfile cert.pem -verify_return_error -connect localhost:9443
+
+A renewed certificate needs no restart: SIGHUP has both files read again, for
+those who come in from then on. What is wrong with them is logged, and those
+that were read before stay. In a systemd unit:
+
+    ExecReload=kill -HUP $MAINPID
 `
 
 // options is the command line of the program.

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
@@ -68,6 +70,49 @@ func TestPeopleTalkOverTLS(t *testing.T) {
 	openssl.expect("* The server is shutting down. Goodbye.\n")
 	require.Equal(t, program.OK, server.Wait())
 	require.Equal(t, 2, strings.Count(server.Stderr(), "client entered\" door=tls"))
+}
+
+func TestARenewedCertificateNeedsNoRestart(t *testing.T) {
+	cert, key := servertest.Certificate(t)
+	server := servertest.Start(t, "-listen", "unix:"+t.TempDir()+"/s",
+		"-listen-tls", "tcp:127.0.0.1:0", "-web-tls", "tcp:127.0.0.1:0", "-tls-cert", cert, "-tls-key", key)
+	addrs := server.Addrs(3)[1:]
+	first := trusting(t, cert)
+	anna := servertest.OverTLS(t, servertest.Dial(t, addrs[0]), first)
+	anna.Send("/nick anna\n")
+	anna.Expect("You are anna now.")
+	shown := func(trust *tls.Config) {
+		t.Helper()
+		for _, addr := range addrs {
+			c, err := tls.Dial("tcp", addr.String(), trust)
+			require.NoError(t, err)
+			_ = c.Close()
+		}
+	}
+	shown(first)
+	replace := func(from, to string) {
+		b, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, b, 0o600))
+	}
+	logged := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Count(server.Stderr(), text) == 2 }, servertest.Patience, 10*time.Millisecond)
+	}
+
+	otherCert, otherKey := servertest.Certificate(t)
+	replace(otherCert, cert) // and not yet the key
+	server.Signal(syscall.SIGHUP)
+	logged("certificate not renewed")
+	shown(first)
+	replace(otherKey, key)
+	server.Signal(syscall.SIGHUP)
+	logged("certificate renewed")
+	shown(trusting(t, cert))
+	anna.Send("/who\n")
+	anna.Expect("In lobby (1): anna")
+	server.Signal(os.Interrupt)
+	require.Equal(t, program.OK, server.Wait())
 }
 
 func TestThePageComesOverTLS(t *testing.T) {

@@ -30,8 +30,8 @@ const (
 
 // openWeb opens the door for browsers: net/http on connections that GIO
 // accepts, over TLS unless that is nil.
-func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []listen.Address, log *slog.Logger) (*door, error) {
-	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Hosts: opts.hosts(secure), Logger: log})
+func openWeb(chat *hub.Hub, opts *options, cert *certificate, addresses []listen.Address, log *slog.Logger) (*door, error) {
+	page := web.New(web.Config{Hub: chat, IdleTimeout: opts.idleTimeout, Origin: webOrigin, Hosts: func() []string { return opts.hosts(cert) }, Logger: log})
 	server := &http.Server{
 		Handler:        page,
 		ConnContext:    func(ctx context.Context, conn net.Conn) context.Context { return withOrigin(ctx, conn, log) },
@@ -39,12 +39,12 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 		WriteTimeout:   requestTime,
 		IdleTimeout:    requestTime,
 		MaxHeaderBytes: 16 << 10,
-		TLSConfig:      secure,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers send is no failure of ours
 	}
 	protocol := "HTTP"
-	if secure != nil {
-		protocol = "HTTPS"
+	var reload func() error
+	if cert != nil {
+		protocol, reload, server.TLSConfig = "HTTPS", cert.load, cert.config()
 	}
 	// Twice the clients: a browser keeps a few connections beside its WebSocket.
 	svc := gio.NewSocketService(&gio.ServiceConfig{Logger: log, MaxConns: maxConns(2 * opts.maxClients)})
@@ -55,9 +55,9 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 	}
 	listener := svc.NetListener()
 	return &door{
-		addrs: addrs, protocol: protocol,
+		addrs: addrs, protocol: protocol, reload: reload,
 		serve: func() error {
-			if secure != nil {
+			if cert != nil {
 				return server.ServeTLS(listener, "", "")
 			}
 			return server.Serve(listener)
@@ -76,19 +76,14 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 }
 
 // hosts are the names at which the page may be asked for: those that were given, the
-// machine's, and those that the certificate is for.
-func (o *options) hosts(secure *tls.Config) []string {
+// machine's, and those that the certificate is for, which may have been renewed.
+func (o *options) hosts(cert *certificate) []string {
 	all := strings.FieldsFunc(o.webHosts, func(r rune) bool { return r == ',' || r == ' ' })
 	if name, err := os.Hostname(); err == nil {
 		all = append(all, name)
 	}
-	if secure == nil {
-		return all
-	}
-	for _, pair := range secure.Certificates {
-		if pair.Leaf != nil {
-			all = append(all, pair.Leaf.DNSNames...)
-		}
+	if cert != nil && cert.pair.Load().Leaf != nil {
+		all = append(all, cert.pair.Load().Leaf.DNSNames...)
 	}
 	return all
 }

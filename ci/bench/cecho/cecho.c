@@ -1,6 +1,6 @@
 /* cecho: the peer in C, on GSocketService with asynchronous streams, as GIO's
  * documentation recommends it: one thread, one main loop, a structure for each
- * connection. */
+ * connection. With a certificate it speaks TLS by GIO. */
 
 #include <gio/gio.h>
 #include <netinet/in.h>
@@ -16,9 +16,11 @@ typedef enum { WORK_ECHO, WORK_SINK, WORK_SOURCE } Work;
 static Work work;
 static guint8 pattern[BIG]; /* what a source sends, over and over */
 
+static GTlsCertificate *certificate; /* NULL: no TLS */
+
 typedef struct {
-  GSocketConnection *connection;
-  GInputStream *in; /* both belong to the connection */
+  GIOStream *stream; /* the connection, or TLS over it */
+  GInputStream *in;  /* both belong to the stream */
   GOutputStream *out;
   const guint8 *unwritten;
   gsize unwritten_len;
@@ -34,8 +36,8 @@ static void write_some (Client *client);
 static void
 client_free (Client *client)
 {
-  g_io_stream_close (G_IO_STREAM (client->connection), NULL, NULL);
-  g_object_unref (client->connection);
+  g_io_stream_close (client->stream, NULL, NULL);
+  g_object_unref (client->stream);
   g_free (client->big);
   g_free (client);
 }
@@ -118,21 +120,48 @@ read_some (Client *client)
                              client->big ? BIG : SMALL, G_PRIORITY_DEFAULT, NULL, on_read, client);
 }
 
+static void
+begin (Client *client)
+{
+  if (work == WORK_SOURCE)
+    client_write (client, pattern, sizeof pattern);
+  else
+    read_some (client);
+}
+
+static void
+on_handshake (GObject *tls, GAsyncResult *result, gpointer data)
+{
+  if (g_tls_connection_handshake_finish (G_TLS_CONNECTION (tls), result, NULL))
+    begin (data);
+  else
+    client_free (data);
+}
+
+/* Without a database as it is constructed, each would read all authorities of
+ * the system. */
+static GIOStream *
+tls_over (GSocketConnection *connection)
+{
+  return g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), NULL, NULL,
+                         "base-io-stream", connection, "certificate", certificate, "database", NULL, NULL);
+}
+
 static gboolean
 on_incoming (GSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
 {
   Client *client = g_new (Client, 1);
 
-  client->connection = g_object_ref (connection);
-  client->in = g_io_stream_get_input_stream (G_IO_STREAM (connection));
-  client->out = g_io_stream_get_output_stream (G_IO_STREAM (connection));
+  client->stream = certificate != NULL ? tls_over (connection) : g_object_ref (G_IO_STREAM (connection));
+  client->in = g_io_stream_get_input_stream (client->stream);
+  client->out = g_io_stream_get_output_stream (client->stream);
   client->big = work == WORK_SINK ? g_malloc (BIG) : NULL;
   client->total = 0;
   client->last = FALSE;
-  if (work == WORK_SOURCE)
-    client_write (client, pattern, sizeof pattern);
+  if (certificate != NULL)
+    g_tls_connection_handshake_async (G_TLS_CONNECTION (client->stream), G_PRIORITY_DEFAULT, NULL, on_handshake, client);
   else
-    read_some (client);
+    begin (client);
   return TRUE;
 }
 
@@ -148,10 +177,12 @@ on_event (GSocketListener *listener, GSocketListenerEvent event, GSocket *socket
 static gboolean
 parse (int argc, char **argv, char **address, GError **error)
 {
-  char *name = NULL;
+  char *name = NULL, *cert = NULL, *key = NULL;
   GOptionEntry entries[] = {
     { "listen", 0, 0, G_OPTION_ARG_STRING, address, "address to listen on (default tcp:127.0.0.1:0)", "tcp:HOST:PORT" },
     { "work", 0, 0, G_OPTION_ARG_STRING, &name, "what to do with a connection", "echo|sink|source" },
+    { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &cert, "certificate for TLS, in PEM", "FILE" },
+    { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &key, "its key", "FILE" },
     { NULL }
   };
   GOptionContext *context = g_option_context_new ("- serve connections with GSocketService");
@@ -173,6 +204,8 @@ parse (int argc, char **argv, char **address, GError **error)
       return FALSE;
     }
   g_free (name);
+  if (cert != NULL && key != NULL && (certificate = g_tls_certificate_new_from_files (cert, key, error)) == NULL)
+    return FALSE;
   if (*address == NULL)
     *address = g_strdup ("tcp:127.0.0.1:0");
   if (!g_str_has_prefix (*address, "tcp:"))

@@ -1,5 +1,5 @@
-// Command giobulk is this library's side of the bulk work; for the echoes
-// examples/echo is measured.
+// Command giobulk is this library's side of the bulk work, and of TLS by GIO; for
+// the other echoes examples/echo is measured.
 package main
 
 import (
@@ -17,7 +17,11 @@ func main() {
 }
 
 func serve(opts peer.Options) error {
-	svc := gio.NewSocketService(nil)
+	cfg := &gio.ServiceConfig{}
+	if opts.CertFile != "" && !opts.CryptoTLS {
+		cfg.TLS = &gio.TLSConfig{CertFile: opts.CertFile, KeyFile: opts.KeyFile}
+	}
+	svc := gio.NewSocketService(cfg)
 	defer svc.Close()
 	addr, err := svc.Listen(opts.Address.Network, opts.Address.Address)
 	if err != nil {
@@ -26,7 +30,28 @@ func serve(opts peer.Options) error {
 	if err := listen.Announce(os.Stdout, []net.Addr{addr}); err != nil {
 		return err
 	}
+	if opts.CryptoTLS {
+		return serveCryptoTLS(svc, opts)
+	}
 	return svc.Serve(context.Background(), gio.HandlerFunc(func(_ context.Context, conn *gio.SocketConnection) {
 		_ = opts.Work(conn) // a client that went away is no error of ours
 	}))
+}
+
+// serveCryptoTLS is as people do it without TLS by GIO.
+func serveCryptoTLS(svc *gio.SocketService, opts peer.Options) error {
+	ln, err := opts.OverTLS(svc.NetListener())
+	if err != nil {
+		return err
+	}
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer conn.Close()
+			_ = opts.Work(conn)
+		}()
+	}
 }

@@ -36,6 +36,9 @@ The kinds of work:
     source    receive without end
     idle      open -conns connections, use each once, let them rest; then again
     tls       connect, TLS handshake, one HTTP request, close: -conns at once
+    handshake connect, TLS handshake, send a block, get it back, close: -conns at once
+    garbage   connect, send what is no TLS, wait for the end: -conns at once
+    tls-idle  as idle, over TLS
     http      GET / with wrk, on -conns connections that stay
 `
 
@@ -61,8 +64,15 @@ var works = map[string]func(context.Context, *options) (*report.Report, error){
 	"sink":   func(ctx context.Context, o *options) (*report.Report, error) { return runWorkers(ctx, o, filling{}) },
 	"source": func(ctx context.Context, o *options) (*report.Report, error) { return runWorkers(ctx, o, taking{}) },
 	"idle":   runIdle,
-	"tls":    runTLS,
-	"http":   runWrk,
+	"tls": func(ctx context.Context, o *options) (*report.Report, error) {
+		return runExchanges(ctx, o, requestOverTLS)
+	},
+	"handshake": func(ctx context.Context, o *options) (*report.Report, error) {
+		return runExchanges(ctx, o, echoOverTLS)
+	},
+	"garbage":  func(ctx context.Context, o *options) (*report.Report, error) { return runExchanges(ctx, o, garbage) },
+	"tls-idle": runTLSIdle,
+	"http":     runWrk,
 }
 
 func main() { program.Main(run) }

@@ -22,17 +22,21 @@ import (
 // shaker makes TLS connections, one after the other, until the window is over.
 type shaker struct {
 	win      *window
-	addr     string
 	target   *target
 	began    time.Time
 	lat      hist
 	ops      float64
 	failures map[string]int
 	failed   int
+
+	exchange exchange
 }
 
-// runTLS measures full handshakes: a new session each time.
-func runTLS(ctx context.Context, o *options) (*report.Report, error) {
+// exchange is what is done with a connection before it is closed.
+type exchange func(ctx context.Context, plain net.Conn, o *options) error
+
+// runExchanges measures connections with one exchange each, o.conns at once.
+func runExchanges(ctx context.Context, o *options, f exchange) (*report.Report, error) {
 	win := newWindow()
 	var ended sync.WaitGroup
 	shakers := make([]*shaker, o.conns)
@@ -41,12 +45,12 @@ func runTLS(ctx context.Context, o *options) (*report.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &shaker{win: win, addr: o.addr, target: t, began: time.Now(), failures: map[string]int{}}
+		s := &shaker{win: win, target: t, began: time.Now(), failures: map[string]int{}, exchange: f}
 		shakers[i] = s
 		ended.Add(1)
 		go func() {
 			defer ended.Done()
-			s.run(ctx)
+			s.run(ctx, o)
 		}()
 	}
 	// Go's crypto/tls is spread over all processors.
@@ -72,10 +76,10 @@ func runTLS(ctx context.Context, o *options) (*report.Report, error) {
 	return r, err
 }
 
-func (s *shaker) run(ctx context.Context) {
+func (s *shaker) run(ctx context.Context, o *options) {
 	for s.win.phase.Load() < draining && ctx.Err() == nil {
 		from := time.Since(s.began)
-		if err := s.shake(ctx); err != nil {
+		if err := s.shake(ctx, o); err != nil {
 			s.failures[err.Error()]++
 			if s.failed++; s.failed > maxFailures/10 {
 				s.win.giveUp()
@@ -90,12 +94,21 @@ func (s *shaker) run(ctx context.Context) {
 	}
 }
 
-// shake makes one connection. The request proves that the server has completed
-// the handshake as well, which the client alone cannot see in TLS 1.3.
-func (s *shaker) shake(ctx context.Context) error {
+// shake makes one connection.
+func (s *shaker) shake(ctx context.Context, o *options) error {
+	plain, err := dialFrom(ctx, s.target, o)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	return s.exchange(ctx, plain, o)
+}
+
+// dialFrom connects from the target's source address.
+func dialFrom(ctx context.Context, t *target, o *options) (net.Conn, error) {
 	dialer := net.Dialer{
 		Timeout:   drainTime,
-		LocalAddr: &net.TCPAddr{IP: net.IP(s.target.source().Addr[:])},
+		LocalAddr: &net.TCPAddr{IP: net.IP(t.source().Addr[:])},
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var err error
 			return errors.Join(raw.Control(func(fd uintptr) {
@@ -103,21 +116,32 @@ func (s *shaker) shake(ctx context.Context) error {
 			}), err)
 		},
 	}
-	plain, err := dialer.DialContext(ctx, "tcp4", s.addr)
+	plain, err := dialer.DialContext(ctx, "tcp4", o.addr)
 	if err != nil {
-		return fmt.Errorf("connect: %w", cause(err))
+		return nil, fmt.Errorf("connect: %w", cause(err))
 	}
-	defer plain.Close()
-	if err := plain.SetDeadline(time.Now().Add(drainTime)); err != nil {
-		return err
-	}
-	// What is measured is work, not trust: the certificate was made for this run.
+	return plain, plain.SetDeadline(time.Now().Add(drainTime))
+}
+
+// handshake is a full one: a new session each time. What is measured is work, not
+// trust: the certificate was made for this run.
+func handshake(ctx context.Context, plain net.Conn) (*tls.Conn, error) {
 	conn := tls.Client(plain, &tls.Config{ServerName: "localhost", InsecureSkipVerify: true})
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("handshake: %w", cause(err))
+		return nil, fmt.Errorf("handshake: %w", cause(err))
 	}
 	if conn.ConnectionState().DidResume {
-		return errors.New("handshake: an old session was resumed")
+		return nil, errors.New("handshake: an old session was resumed")
+	}
+	return conn, nil
+}
+
+// requestOverTLS: the request proves that the server has completed the handshake as
+// well, which the client alone cannot see in TLS 1.3.
+func requestOverTLS(ctx context.Context, plain net.Conn, _ *options) error {
+	conn, err := handshake(ctx, plain)
+	if err != nil {
+		return err
 	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
 		return fmt.Errorf("request: %w", cause(err))

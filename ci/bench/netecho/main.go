@@ -25,6 +25,9 @@ func serve(opts peer.Options) error {
 	if err := listen.Announce(os.Stdout, []net.Addr{ln.Addr()}); err != nil {
 		return err
 	}
+	if ln, err = opts.OverTLS(ln); err != nil {
+		return err
+	}
 	for {
 		conn, err := ln.Accept()
 		if err != nil {

@@ -55,3 +55,12 @@ func webServers(flags ...string) map[string][]string {
 		onNet: append([]string{"nethttp", "-listen", anyPort}, flags...),
 	}
 }
+
+// tlsServers echo over TLS: ours and C's by GIO, package net's by crypto/tls.
+func tlsServers() map[string][]string {
+	return map[string][]string{
+		ours:  {"giobulk", "-listen", anyPort, "-tls-cert", certFile, "-tls-key", keyFile},
+		inC:   {"cecho", "--listen", anyPort, "--tls-cert", certFile, "--tls-key", keyFile},
+		onNet: {"netecho", "-listen", anyPort, "-tls-cert", certFile, "-tls-key", keyFile},
+	}
+}

@@ -37,6 +37,11 @@ var targets = func() []target {
 	add("echo-64", p99Figure, false, map[string]float64{inC: 1.5, onNet: 1})
 	add("echo-64k", opsFigure, true, map[string]float64{inC: 1.3, onNet: 1})
 	add("idle", perConnFigure, false, map[string]float64{onNet: 1.3})
+	for _, handshake := range []string{"tls-handshake-1", "tls-handshake-16"} {
+		add(handshake, cpuFigure, false, map[string]float64{inC: 1.3, onNet: 3})
+	}
+	add("tls-handshake-16", opsFigure, true, map[string]float64{onNet: 0.33})
+	add("tls-idle", perConnFigure, false, map[string]float64{onNet: 1.3})
 	for _, post := range []string{"post-1", "post-4", "post-16"} {
 		add(post, callFigure, false, map[string]float64{inC: 0.3, gotk4: 0.12})
 	}

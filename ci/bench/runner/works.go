@@ -97,7 +97,30 @@ func allWorks(idle int, loops bool) []*work {
 		servers: webServers("-tls-cert", certFile, "-tls-key", keyFile), figures: all,
 		load: []string{"-work", "tls", "-conns", "16"},
 	})
+	works = append(works, tlsWorks()...)
 	return append(works, loopWorks()...)
+}
+
+// tlsIdle is how many: each costs two handshakes' time to open.
+const tlsIdle = 1000
+
+// tlsWorks are those of TLS by GIO, each also with crypto/tls over our NetListener.
+func tlsWorks() (works []*work) {
+	busy := []figure{opsFigure, p50Figure, p99Figure, cpuFigure, rssFigure}
+	for _, w := range []*work{
+		{name: "tls-handshake-1", title: "TLS by GIO: handshake + echo 64 B + close, 1 at once", figures: busy, load: []string{"-work", "handshake", "-conns", "1"}},
+		{name: "tls-handshake-16", title: "TLS by GIO: handshake + echo 64 B + close, 16 at once", figures: busy, load: []string{"-work", "handshake", "-conns", "16"}},
+		{name: "tls-garbage", title: "TLS by GIO: 26 B that are no TLS, 1 at once", figures: busy, load: []string{"-work", "garbage", "-conns", "1"}},
+		{name: "tls-idle", title: "TLS by GIO: " + number(tlsIdle, 0) + " idle connections", figures: []figure{perConnFigure, rssFigure, threadsFigure},
+			load: []string{"-work", "tls-idle", "-conns", strconv.Itoa(tlsIdle)}},
+	} {
+		w.servers = tlsServers()
+		works = append(works, w, &work{
+			name: w.name + "-crypto", title: "the same, crypto/tls over NetListener", like: w.name, figures: w.figures, load: w.load,
+			servers: map[string][]string{ours: append(tlsServers()[ours], "-crypto-tls")},
+		})
+	}
+	return works
 }
 
 // loopWorks are the benchmarks of glibloop: C's is g_main_context_invoke from

@@ -37,11 +37,11 @@ type Config struct {
 	// http.Request.RemoteAddr.
 	Origin func(*http.Request) hub.Origin
 
-	// Hosts are the names at which the page may be asked for, without port, beside
+	// Hosts tells the names at which the page may be asked for, without port, beside
 	// localhost and IP addresses. A name that is not among them is another site's,
 	// which had it point here after its own page was loaded (DNS rebinding): its
 	// script would be let in as if it were this page's.
-	Hosts []string
+	Hosts func() []string // nil: none
 
 	Logger *slog.Logger // nil: slog.Default()
 }

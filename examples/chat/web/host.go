@@ -26,7 +26,10 @@ func (d *Door) answersTo(name string) bool {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
 	}
-	for _, own := range d.cfg.Hosts {
+	if d.cfg.Hosts == nil {
+		return false
+	}
+	for _, own := range d.cfg.Hosts() {
 		if hostname(own) == name {
 			return true
 		}

@@ -15,7 +15,9 @@ import (
 // A page of evil.example whose name points here by now is of the same origin as the
 // WebSocket: only the name tells.
 func TestAnswersToItsOwnNamesAlone(t *testing.T) {
-	s := serve(t, hub.New(hub.Config{}), web.Config{Hosts: []string{"chat.example.org", "Box"}})
+	s := serve(t, hub.New(hub.Config{}), web.Config{
+		Hosts: func() []string { return []string{"chat.example.org", "Box"} },
+	})
 	for host, status := range map[string]int{
 		s.addr.String():          http.StatusOK,
 		"127.0.0.1":              http.StatusOK,

@@ -14,13 +14,19 @@ import (
 type CertificateError struct {
 	Flags gotkgio.TLSCertificateFlags // at least one; not all that could be said
 	Err   *native.Error
+
+	purpose bool // it must not be used as what it was: with TLSCertificateGenericError
 }
 
 // Error names the reasons.
 func (e *CertificateError) Error() string {
 	var why []string
 	for _, f := range certificateFaults {
-		if e.Flags&f.flag != 0 {
+		switch {
+		case e.Flags&f.flag == 0:
+		case f.flag == gotkgio.TLSCertificateGenericError && e.purpose:
+			why = append(why, "is not for this purpose (extended key usage)")
+		default:
 			why = append(why, f.text)
 		}
 	}

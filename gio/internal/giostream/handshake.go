@@ -203,8 +203,8 @@ func (h *handshake) stop(why error) {
 func (h *handshake) explain(err error) error {
 	var e *native.Error
 	if errors.As(err, &e) && e.Domain == native.TLSDomain && e.Code == native.CodeTLSBadCertificate {
-		if flags := h.stream.CertErrors(); flags != 0 {
-			return &CertificateError{Flags: flags, Err: e}
+		if flags, purpose := h.stream.CertErrors(); flags != 0 {
+			return &CertificateError{Flags: flags, Err: e, purpose: purpose}
 		}
 	}
 	return fmt.Errorf("TLS handshake: %w", err)

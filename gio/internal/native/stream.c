@@ -32,10 +32,10 @@ gsv_stream_new (gpointer stream)
 void
 gsv_stream_free (gsv_stream *s)
 {
-  if (s->accept != 0)
-    g_signal_handler_disconnect (s->tls, s->accept);
+  if (s->verifier != NULL)
+    gsv_verifier_free (s->verifier);
   if (s->record != NULL)
-    gsv_tls_count (-1);
+    gsv_tls_track (-1);
   g_clear_object (&s->record);
   g_clear_object (&s->record_out);
   g_object_unref (s->in);

@@ -1,9 +1,12 @@
-/* What stream.c and tls.c know of a gsv_stream, and cgo does not: it would look
- * through the pointers at each call. */
+/* What the files about streams and TLS know of a gsv_stream, and cgo does not: it
+ * would look through the pointers at each call. */
 #ifndef GLIBSERVE_NATIVE_STREAMSTATE_H
 #define GLIBSERVE_NATIVE_STREAMSTATE_H
 
 #include "stream.h"
+#include "tls.h"
+
+typedef struct gsv_verifier gsv_verifier;
 
 struct gsv_stream {
   GIOStream *stream;
@@ -12,19 +15,17 @@ struct gsv_stream {
   GPollableInputStream *pin;   /* NULL: reading blocks */
   GPollableOutputStream *pout; /* NULL: writing blocks */
   GTlsConnection *tls;         /* the stream, when it is one */
-  gulong accept;               /* our handler of accept-certificate */
-  guint tolerated;             /* GTlsCertificateFlags that are no reason to refuse */
   GInputStream *record;        /* what TLS that we have made reads through, or NULL; one reference */
   GOutputStream *record_out;   /* and writes through */
   GSocket *socket;             /* below them; they hold it */
-  guint found;                 /* those that the peer's certificate has */
+  gsv_verifier *verifier;      /* of its peer, or NULL: GIO's rules alone */
 };
 
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
 /* tlshandshake.c: 1 for each stream with a record that is made, -1 at its end. */
-void gsv_tls_count (int change);
+void gsv_tls_track (int change);
 
 /* tlswait.c. FALSE only when cancelled. */
 gboolean gsv_await_descriptors (GSocket *socket, GCancellable *cancel, GError **error);
@@ -49,5 +50,13 @@ int gsv_record_asked (void);
  * not sent before it is off. Held bytes are good while nobody writes. */
 void gsv_record_hold (GOutputStream *output, int on);
 const void *gsv_record_held (GOutputStream *output, gsize *n);
+
+/* tlsverify.c; a verifier has references of its own. */
+GSocketConnectable *gsv_identity_new (const gsv_tls_rules *rules);
+gsv_verifier *gsv_verifier_new (GTlsConnection *tls, const gsv_tls_rules *rules);
+void gsv_verifier_free (gsv_verifier *v);
+void gsv_verifier_begin (gsv_verifier *v);
+int gsv_verifier_accepts (gsv_verifier *v, GError **error);
+guint gsv_verifier_found (gsv_verifier *v, int *purpose);
 
 #endif

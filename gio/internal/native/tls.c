@@ -12,9 +12,9 @@ gsv_tls_supported (void)
 }
 
 gpointer
-gsv_tls_certificate (const char *cert_file, const char *key_file, gsv_error *err)
+gsv_tls_certificate (const char *pem, gsize length, gsv_error *err)
 {
-  return g_tls_certificate_new_from_files (cert_file, key_file, &err->error);
+  return g_tls_certificate_new_from_pem (pem, length, &err->error);
 }
 
 gpointer
@@ -23,21 +23,24 @@ gsv_tls_database (const char *file, gsv_error *err)
   return g_tls_file_database_new (file, &err->error);
 }
 
-/* GIO asks here about a certificate that it does not accept by itself: a
- * client's, on a server, always, whatever it found. */
-static gboolean
-on_accept_certificate (GTlsConnection *tls, GTlsCertificate *peer, GTlsCertificateFlags errors, gpointer data)
+int
+gsv_tls_count (const char *file, gsv_error *err)
 {
-  gsv_stream *s = data;
+  GList *all = g_tls_certificate_list_new_from_file (file, &err->error);
+  int n = err->error != NULL ? -1 : (int) g_list_length (all);
 
-  __atomic_store_n (&s->found, (guint) errors, __ATOMIC_RELEASE);
-  return (errors & ~s->tolerated) == 0;
+  g_list_free_full (all, g_object_unref);
+  return n;
 }
+
+/* A GTlsConnection takes its credentials from the property "database" as it is
+ * constructed: unset they are all authorities of the system, parsed anew, and
+ * those of a GTlsFileDatabase are read anew. NULL is none: GIO finds no
+ * certificate good then and asks, and the verifier answers. */
 
 /* Takes over the references to tls and to what it reads and writes through. */
 static gsv_stream *
-tls_new (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *record_out, gpointer database,
-         const char *const *protocols, guint tolerated)
+tls_stream (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *record_out, const gsv_tls_rules *rules)
 {
   gsv_stream *s;
 
@@ -47,51 +50,53 @@ tls_new (gpointer base, GIOStream *tls, GInputStream *record, GOutputStream *rec
       g_object_unref (record_out);
       return NULL;
     }
-  if (database != NULL)
-    g_tls_connection_set_database (G_TLS_CONNECTION (tls), database);
-  if (protocols != NULL)
-    g_tls_connection_set_advertised_protocols (G_TLS_CONNECTION (tls), protocols);
   s = gsv_stream_new (tls);
   g_object_unref (tls);
   s->record = record;
   s->record_out = record_out;
-  gsv_tls_count (1);
   s->socket = g_socket_connection_get_socket (base);
-  s->tolerated = tolerated;
-  s->accept = g_signal_connect (tls, "accept-certificate", G_CALLBACK (on_accept_certificate), s);
+  gsv_tls_track (1);
+  s->verifier = gsv_verifier_new (s->tls, rules);
   return s;
 }
 
 gsv_stream *
-gsv_tls_server (gpointer base, gpointer certificate, gpointer database, int auth,
-                const char *const *protocols, gsv_error *err)
+gsv_tls_server (gpointer base, const gsv_tls_options *o, gsv_error *err)
 {
   GInputStream *record;
   GOutputStream *record_out;
   GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
-  GIOStream *tls = g_tls_server_connection_new (below, certificate, &err->error);
+  GIOStream *tls = g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), NULL, &err->error,
+                                   "base-io-stream", below,
+                                   "certificate", o->certificate,
+                                   "database", NULL,
+                                   "authentication-mode", o->auth,
+                                   "advertised-protocols", o->protocols, NULL);
 
   g_object_unref (below);
-  if (tls != NULL && auth != 0)
-    g_object_set (tls, "authentication-mode", auth, NULL);
-  return tls_new (base, tls, record, record_out, database, protocols, 0);
+  return tls_stream (base, tls, record, record_out, &o->rules);
 }
 
+/* The record stream also keeps GIO from resuming sessions: it stores those of
+ * connections that are directly above a socket, for the whole process, and the
+ * peer of a resumed one was accepted by the rules of whoever began it. */
 gsv_stream *
-gsv_tls_client (gpointer base, const char *name, int port, gpointer certificate, gpointer database,
-                const char *const *protocols, guint tolerated, gsv_error *err)
+gsv_tls_client (gpointer base, const gsv_tls_options *o, gsv_error *err)
 {
-  GSocketConnectable *identity = name != NULL ? g_network_address_new (name, port) : NULL;
+  GSocketConnectable *identity = gsv_identity_new (&o->rules);
   GInputStream *record;
   GOutputStream *record_out;
   GIOStream *below = gsv_record_new (G_SOCKET_CONNECTION (base), &record, &record_out);
-  GIOStream *tls = g_tls_client_connection_new (below, identity, &err->error);
+  GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()), NULL, &err->error,
+                                   "base-io-stream", below,
+                                   "server-identity", identity,
+                                   "certificate", o->certificate,
+                                   "database", NULL,
+                                   "advertised-protocols", o->protocols, NULL);
 
   g_object_unref (below);
   g_clear_object (&identity);
-  if (tls != NULL && certificate != NULL)
-    g_tls_connection_set_certificate (G_TLS_CONNECTION (tls), certificate);
-  return tls_new (base, tls, record, record_out, database, protocols, tolerated);
+  return tls_stream (base, tls, record, record_out, &o->rules);
 }
 
 int
@@ -113,10 +118,12 @@ gsv_tls_done (gsv_stream *s)
 }
 
 guint
-gsv_tls_errors (gsv_stream *s)
+gsv_tls_errors (gsv_stream *s, int *purpose)
 {
-  guint found = __atomic_load_n (&s->found, __ATOMIC_ACQUIRE);
-  return found != 0 ? found : (guint) g_tls_connection_get_peer_certificate_errors (s->tls);
+  *purpose = FALSE;
+  if (s->verifier != NULL)
+    return gsv_verifier_found (s->verifier, purpose);
+  return (guint) g_tls_connection_get_peer_certificate_errors (s->tls);
 }
 
 void

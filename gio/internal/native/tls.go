@@ -19,12 +19,12 @@ func TLSSupported() bool { return C.gsv_tls_supported() != 0 }
 
 // NewCertificate and NewDatabase return an object that is the caller's.
 
-func NewCertificate(certFile, keyFile string) (unsafe.Pointer, error) {
+// NewCertificate reads PEM: a certificate with the chain behind it, and its key.
+func NewCertificate(text string) (unsafe.Pointer, error) {
 	var e C.gsv_error
-	cert, key := C.CString(certFile), C.CString(keyFile)
-	defer C.free(unsafe.Pointer(cert))
-	defer C.free(unsafe.Pointer(key))
-	if p := C.gsv_tls_certificate(cert, key, &e); p != nil {
+	pem := C.CString(text)
+	defer C.free(unsafe.Pointer(pem))
+	if p := C.gsv_tls_certificate(pem, C.gsize(len(text)), &e); p != nil {
 		return unsafe.Pointer(p), nil
 	}
 	return nil, takeError(&e)
@@ -40,33 +40,77 @@ func NewDatabase(file string) (unsafe.Pointer, error) {
 	return nil, takeError(&e)
 }
 
-// TLSServer and TLSClient put TLS on a connection. The caller keeps the objects
-// alive meanwhile; each may be nil, but for a server's certificate.
-
-func (n Connection) TLSServer(certificate, database unsafe.Pointer, auth int, protocols []string) (Stream, error) {
+// CountCertificates reads the certificates in a PEM file.
+func CountCertificates(file string) (int, error) {
 	var e C.gsv_error
-	list, free := cstrings(protocols)
+	name := C.CString(file)
+	defer C.free(unsafe.Pointer(name))
+	n := C.gsv_tls_count(name, &e)
+	if n < 0 {
+		return 0, takeError(&e)
+	}
+	return int(n), nil
+}
+
+// How a peer is verified: not at all, any certificate that it has, or it must have
+// one.
+const (
+	VerifyNone     = C.GSV_VERIFY_NONE
+	VerifySent     = C.GSV_VERIFY_SENT
+	VerifyRequired = C.GSV_VERIFY_REQUIRED
+)
+
+// TLSOptions are for TLSServer and TLSClient. The caller keeps the objects alive
+// meanwhile.
+type TLSOptions struct {
+	Certificate unsafe.Pointer // GTlsCertificate; nil for a client that has none
+	Protocols   []string
+	ClientAuth  int // GTlsAuthenticationMode, of a server
+
+	Verify      int
+	Authorities unsafe.Pointer // GTlsDatabase; nil: those of the system
+	Name, IP    string         // what a server must be; at most one of them
+	Tolerated   gotkgio.TLSCertificateFlags
+}
+
+// inC is what the functions in C take, and what frees it.
+func (o *TLSOptions) inC() (C.gsv_tls_options, func()) {
+	list, free := cstrings(o.Protocols)
+	c := C.gsv_tls_options{certificate: C.gpointer(o.Certificate), protocols: list, auth: C.int(o.ClientAuth)}
+	c.rules.verify = C.int(o.Verify)
+	c.rules.authorities = C.gpointer(o.Authorities)
+	c.rules.tolerated = C.guint(o.Tolerated)
+	if o.Name != "" {
+		c.rules.name = C.CString(o.Name)
+	}
+	if o.IP != "" {
+		c.rules.ip = C.CString(o.IP)
+	}
+	return c, func() {
+		free()
+		C.free(unsafe.Pointer(c.rules.name))
+		C.free(unsafe.Pointer(c.rules.ip))
+	}
+}
+
+// TLSServer and TLSClient put TLS on a connection.
+
+func (n Connection) TLSServer(o *TLSOptions) (Stream, error) {
+	var e C.gsv_error
+	c, free := o.inC()
 	defer free()
-	s := C.gsv_tls_server(C.gpointer(n.Pointer()), C.gpointer(certificate), C.gpointer(database), C.int(auth), list, &e)
+	s := C.gsv_tls_server(C.gpointer(n.Pointer()), &c, &e)
 	if s == nil {
 		return Stream{}, takeError(&e)
 	}
 	return Stream{s}, nil
 }
 
-// TLSClient wants the server to be name, unless that is empty.
-func (n Connection) TLSClient(certificate, database unsafe.Pointer, name string, port int, protocols []string,
-	tolerated gotkgio.TLSCertificateFlags) (Stream, error) {
+func (n Connection) TLSClient(o *TLSOptions) (Stream, error) {
 	var e C.gsv_error
-	list, free := cstrings(protocols)
+	c, free := o.inC()
 	defer free()
-	var cname *C.char
-	if name != "" {
-		cname = C.CString(name)
-		defer C.free(unsafe.Pointer(cname))
-	}
-	s := C.gsv_tls_client(C.gpointer(n.Pointer()), cname, C.int(port), C.gpointer(certificate), C.gpointer(database),
-		list, C.guint(tolerated), &e)
+	s := C.gsv_tls_client(C.gpointer(n.Pointer()), &c, &e)
 	if s == nil {
 		return Stream{}, takeError(&e)
 	}
@@ -110,9 +154,12 @@ func (n Stream) HandshakeWaits() (time.Duration, bool) {
 // HandshakeDone tells whether there was one.
 func (n Stream) HandshakeDone() bool { return C.gsv_tls_done(n.s) != 0 }
 
-// CertErrors is what GIO found wrong with the peer's certificate.
-func (n Stream) CertErrors() gotkgio.TLSCertificateFlags {
-	return gotkgio.TLSCertificateFlags(C.gsv_tls_errors(n.s))
+// CertErrors is what is wrong with the peer's certificate; purpose tells whether that
+// includes what it may be used for.
+func (n Stream) CertErrors() (flags gotkgio.TLSCertificateFlags, purpose bool) {
+	var p C.int
+	f := C.gsv_tls_errors(n.s, &p)
+	return gotkgio.TLSCertificateFlags(f), p != 0
 }
 
 // TLSFacts is what a handshake agreed on.

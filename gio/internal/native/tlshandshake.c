@@ -43,7 +43,7 @@ give_back (GMainContext *c)
 }
 
 void
-gsv_tls_count (int change)
+gsv_tls_track (int change)
 {
   g_mutex_lock (&lock);
   n_streams += change;
@@ -74,6 +74,8 @@ gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 
   if (c == NULL)
     return FALSE;
+  if (s->verifier != NULL)
+    gsv_verifier_begin (s->verifier);
   errno = 0;
   g_main_context_push_thread_default (c);
   g_tls_connection_handshake_async (s->tls, G_PRIORITY_DEFAULT, cancel, on_over, &o);
@@ -81,9 +83,12 @@ gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
     g_main_context_iteration (c, TRUE);
   g_main_context_pop_thread_default (c);
   give_back (c);
-  if (o.ok && s->record != NULL && G_IS_TLS_SERVER_CONNECTION (s->tls))
-    gsv_record_arm (s->record);
   if (!o.ok)
-    err->sys_errno = errno;
-  return o.ok;
+    {
+      err->sys_errno = errno;
+      return FALSE;
+    }
+  if (s->record != NULL && G_IS_TLS_SERVER_CONNECTION (s->tls))
+    gsv_record_arm (s->record);
+  return s->verifier == NULL || gsv_verifier_accepts (s->verifier, &err->error);
 }

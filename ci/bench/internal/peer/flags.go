@@ -1,19 +1,37 @@
 package peer
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 
 	"github.com/glibserve/glibserve/examples/shared/listen"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
-// Options are the flags of a peer: -listen, as the examples have it, and -work.
+// Options are the flags of a peer: -listen, as the examples have it, -work, and
+// for those that speak TLS -tls-cert, -tls-key and -crypto-tls.
 type Options struct {
 	Address listen.Address
 	Work    Work
+
+	CertFile, KeyFile string // "": no TLS
+	CryptoTLS         bool   // TLS by crypto/tls also where there is another
+}
+
+// OverTLS is crypto/tls over a listener, or the listener itself without TLS.
+func (o *Options) OverTLS(ln net.Listener) (net.Listener, error) {
+	if o.CertFile == "" {
+		return ln, nil
+	}
+	pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}}), nil
 }
 
 // Parse reads them; with done, the program ends with status.
@@ -22,6 +40,9 @@ func Parse(name, about string, args []string, stdout, stderr io.Writer) (opts Op
 	addresses := listen.Default("tcp:127.0.0.1:0")
 	flags.Var(addresses, "listen", "`address` to listen on: tcp:HOST:PORT")
 	work := flags.String("work", "echo", "what to do with a connection: echo, sink or source")
+	flags.StringVar(&opts.CertFile, "tls-cert", "", "`file` with a certificate in PEM, for TLS")
+	flags.StringVar(&opts.KeyFile, "tls-key", "", "`file` with its key")
+	flags.BoolVar(&opts.CryptoTLS, "crypto-tls", false, "TLS by crypto/tls")
 	usage := fmt.Sprintf("Usage: %s [flags]\n\n%s It is there for scripts/bench to measure.\n", name, about)
 	if status, done := program.Parse(flags, usage, args, stdout, stderr); done {
 		return opts, status, true
