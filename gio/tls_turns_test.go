@@ -106,11 +106,13 @@ func TestTLSCloseEndsTheWaitForATurn(t *testing.T) {
 	defer gio.KeepTurns()()
 	a := newAuthority(t)
 	svc, addr, errs := oneTurn(t, a)
-	sayHello(t, addr, inTurn, "syscall", 1)
-	sayHello(t, addr, inLine, "IO wait", 1)
+	peers := []net.Conn{sayHello(t, addr, inTurn, "syscall", 1), sayHello(t, addr, inLine, "IO wait", 1)}
 	require.NoError(t, svc.Close())
-	for range 2 {
+	for _, peer := range peers {
 		require.ErrorIs(t, receive(t, errs), net.ErrClosed)
+		require.NoError(t, peer.SetDeadline(time.Now().Add(patience)))
+		_, err := io.Copy(io.Discard, peer) // ends
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	}
 }
 
@@ -262,16 +264,17 @@ func TestTLSClientHelloMayComeInPieces(t *testing.T) {
 // A socket that has no room for a ClientHello cannot wait for all of it.
 func TestTLSClientHelloMayBeLongerThanTheReceiveBuffer(t *testing.T) {
 	a := newAuthority(t)
-	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
-	serve(t, svc, func(ctx context.Context, c *gio.SocketConnection) {
-		raw, err := c.SyscallConn()
-		if err != nil {
-			return
-		}
-		_ = raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
-		echo(ctx, c)
-	})
-	c := tls.Client(dial(t, addr), &tls.Config{RootCAs: a.pool, ServerName: "localhost", NextProtos: manyProtocols()})
+	small := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
+	}}
+	ln, err := small.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	svc := gio.NewSocketService(&gio.ServiceConfig{TLS: a.server(t)})
+	defer svc.Close()
+	require.NoError(t, svc.AddListener(ln, nil))
+	serve(t, svc, echo)
+	c := tls.Client(dial(t, ln.Addr()), &tls.Config{RootCAs: a.pool, ServerName: "localhost", NextProtos: manyProtocols()})
 	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
 	require.NoError(t, c.Handshake())
 }

@@ -101,7 +101,7 @@ func (t *turn) stalls(now, began, last time.Time) bool {
 	step := min(now.Sub(last), gateTick)
 	if silence < now.Sub(last) { // something has come since the last look
 		t.still = min(silence, step)
-	} else if last == began { // as long as nobody else wanted the place counts in full
+	} else if last.Equal(began) { // as long as nobody else wanted the place counts in full
 		t.still = max(silence-now.Sub(began), 0) + step
 	} else {
 		t.still += step
