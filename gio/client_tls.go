@@ -50,7 +50,7 @@ func (tls *clientTLS) put(n native.Connection, name string) (native.Stream, erro
 		Certificate: tls.material.certificate,
 		Protocols:   tls.cfg.Protocols,
 		Verify:      native.VerifyRequired,
-		Authorities: tls.material.authorities,
+		Authorities: tls.material.authorities.native(),
 		Tolerated:   tls.cfg.Tolerate,
 	}
 	if tls.cfg.InsecureSkipVerify {

@@ -3,6 +3,7 @@ package gio
 import (
 	"context"
 	"net"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -228,4 +229,22 @@ func StreamOf(loop *glibloop.Loop, stream unsafe.Pointer) *StreamConn {
 func (c *SocketClient) ParseTarget(network, address string) (addr net.Addr, name string, err error) {
 	t, err := c.c.parseTarget(context.Background(), network, address)
 	return t.addr, t.host, err
+}
+
+// ShareAuthorities tells whether two configurations have the same parsed authorities, with
+// files that may have changed just now.
+func ShareAuthorities(a, b *ClientTLSConfig, between func()) (bool, error) {
+	defer func(d time.Duration) { settleTime = d }(settleTime)
+	settleTime = -1
+	x, err := newClientTLS(a)
+	if err != nil {
+		return false, err
+	}
+	between()
+	y, err := newClientTLS(b)
+	if err != nil {
+		return false, err
+	}
+	defer runtime.KeepAlive(x)
+	return x.material.authorities == y.material.authorities, nil
 }

@@ -105,7 +105,7 @@ func (t *serverTLS) put(n native.Connection) (native.Stream, error) {
 		Protocols:   t.cfg.Protocols,
 		ClientAuth:  int(t.cfg.ClientAuth),
 		Verify:      native.VerifySent,
-		Authorities: m.authorities,
+		Authorities: m.authorities.native(),
 	}
 	if t.cfg.ClientAuth == gotkgio.TLSAuthenticationRequired {
 		o.Verify = native.VerifyRequired

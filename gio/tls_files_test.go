@@ -81,3 +81,23 @@ func TestTLSKeyOfAnotherCertificateIsAnErrorAtOnce(t *testing.T) {
 	_, err = newClient(t, &gio.ClientConfig{TLS: &gio.ClientTLSConfig{CertFile: cert, KeyFile: key}}).Dial(t.Context(), "tcp", "127.0.0.1:1")
 	require.ErrorContains(t, err, "another certificate")
 }
+
+func TestTLSAuthoritiesOfOneFileAreParsedOnce(t *testing.T) {
+	a, other := newAuthority(t), newAuthority(t)
+	share := func(between func()) bool {
+		t.Helper()
+		same, err := gio.ShareAuthorities(a.client(), &gio.ClientTLSConfig{RootCAFile: a.file}, between)
+		require.NoError(t, err)
+		return same
+	}
+	require.True(t, share(func() {}))
+	require.False(t, share(func() { require.NoError(t, os.Rename(other.file, a.file)) }))
+	require.True(t, share(func() {}))
+	require.False(t, share(func() {
+		f, err := os.OpenFile(a.file, os.O_APPEND|os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString("a remark\n")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}))
+}

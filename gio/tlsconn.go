@@ -76,8 +76,8 @@ func (sc *SocketConnection) TLS() (TLSState, bool) {
 // From then on Read and Write are the decrypted bytes. It must not run beside
 // Read or Write, and everything that the server said in the clear must have
 // been read. When it fails, the connection is of no further use. Without
-// ServerName no certificate is good. The files are read at each call: a program
-// that makes many connections has ClientConfig.TLS for that.
+// ServerName no certificate is good. The files are read at each call; authorities
+// that the process already has from a file that is still the same are shared.
 func (sc *SocketConnection) StartTLS(ctx context.Context, cfg *ClientTLSConfig) error {
 	defer runtime.KeepAlive(sc)
 	if cfg == nil {

@@ -23,7 +23,7 @@ import (
 // connection has references of its own.
 type tlsMaterial struct {
 	certificate unsafe.Pointer // GTlsCertificate or nil
-	authorities unsafe.Pointer // GTlsDatabase or nil: the system's
+	authorities *authorities   // nil: the system's
 }
 
 // take enters an object whose reference becomes m's.
@@ -70,11 +70,10 @@ func (f tlsFiles) load() (*tlsMaterial, error) {
 		m.take(&m.certificate, cert)
 	}
 	if f.authorities != "" {
-		db, err := loadAuthorities(f.authorities)
-		if err != nil {
+		var err error
+		if m.authorities, err = loadAuthorities(f.authorities); err != nil {
 			return nil, fmt.Errorf("TLS authorities %s: %w", f.authorities, err)
 		}
-		m.take(&m.authorities, db)
 	}
 	return m, nil
 }
@@ -141,24 +140,6 @@ func belong(certDER, keyDER []byte) bool {
 	}
 	public, ok := private.Public().(interface{ Equal(crypto.PublicKey) bool })
 	return !ok || public.Equal(cert.PublicKey)
-}
-
-// loadAuthorities is asked first because GIO's own error about a file has no errno,
-// and because a GTlsFileDatabase takes one that has no certificate, or is missing.
-func loadAuthorities(file string) (unsafe.Pointer, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	_ = f.Close()
-	n, err := native.CountCertificates(file)
-	if err != nil {
-		return nil, err
-	}
-	if n == 0 {
-		return nil, errors.New("no certificate (PEM) in it")
-	}
-	return native.NewDatabase(file)
 }
 
 // nativeObject is the GObject behind a gotk4 object.
