@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 	"github.com/stretchr/testify/require"
@@ -171,6 +172,7 @@ func TestTLSClientRefusesToRenegotiate(t *testing.T) {
 	}
 	_, err = io.WriteString(in, "r\n") // s_server's command for it
 	require.NoError(t, err)
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
 	_, err = c.Read(make([]byte, 1))
 	require.ErrorContains(t, err, "renegotiate")
 }

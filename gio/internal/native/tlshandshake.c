@@ -88,7 +88,7 @@ gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
       err->sys_errno = errno;
       return FALSE;
     }
-  if (s->record != NULL && G_IS_TLS_SERVER_CONNECTION (s->tls))
+  if (s->record != NULL)
     gsv_record_arm (s->record);
   return s->verifier == NULL || gsv_verifier_accepts (s->verifier, &err->error);
 }

@@ -1,11 +1,11 @@
 /* What TLS moves its bytes through, to and from the socket.
  *
- * Reading. In TLS 1.2 and before a client may ask for another handshake at any
+ * Reading. In TLS 1.2 and before the peer may ask for another handshake at any
  * time. GIO grants it, on the main context
  * that is the reading thread's default: here that is nobody's, and in a program
  * that does not iterate the global one each such connection would be kept for
- * ever. So a server refuses it, as servers usually do and TLS 1.3 does anyway.
- * The kind of a record is not encrypted.
+ * ever. Nor would anybody verify the peer again. So it is refused, as most do and
+ * TLS 1.3 does anyway. The kind of a record is not encrypted.
  *
  * Both. A GTlsConnection lets one operation in at a time where both directions
  * are concerned, such as close_notify, and others are told that they would block
