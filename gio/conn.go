@@ -47,6 +47,7 @@ type conn struct {
 	source   any // immutable
 	detached atomic.Bool
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
+	adopted  bool        // made elsewhere, TLS included: the objects are around that. Immutable
 
 	owner *listener // nil: a client's, or one of a pair. Immutable
 	connLinks
@@ -115,6 +116,7 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 	c.addrs.setPeer(fd, peer)
 	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
 	if exposed {
+		c.graceful.Store(true) // who has it may set it
 		c.share()
 	}
 	return &SocketConnection{c}
@@ -230,7 +232,8 @@ func (c *conn) finish(closeStream bool) {
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
 	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
-		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
+		below := c.fd.Surrender()
+		t.End(below, c.wrappers.takeOuter(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)
 	}

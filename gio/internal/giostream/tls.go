@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -64,6 +65,44 @@ func NewTLS(fd *netfd.FD, limit time.Duration, server bool, start StartTLS) *TLS
 	return t
 }
 
+// AdoptTLS is TLS that somebody else has put on the connection: it takes stream over,
+// and does the handshake only if that is still to come.
+func AdoptTLS(fd *netfd.FD, stream native.Stream) *TLS {
+	t := NewTLS(fd, DefaultHandshakeTimeout, false, nil)
+	t.stream = stream
+	if stream.HandshakeDone() {
+		t.hs.skip()
+	}
+	return t
+}
+
+// Stream is the GTlsConnection, for others to have: it is made if there is none,
+// without the handshake. The caller holds a reference to the descriptor, as long as
+// which the result is good.
+func (t *TLS) Stream() (native.Stream, error) {
+	t.hs.mu.Lock()
+	defer t.hs.mu.Unlock()
+	if t.hs.closed {
+		return native.Stream{}, net.ErrClosed
+	}
+	err := t.make()
+	return t.stream, err
+}
+
+// make puts TLS on the socket, unless that is done. The caller holds the handshake's
+// lock.
+func (t *TLS) make() error {
+	if t.stream.Valid() {
+		return nil
+	}
+	n, err := t.fd.Objects()
+	if err != nil {
+		return err
+	}
+	t.stream, err = t.start(n)
+	return err
+}
+
 // Handshake waits for the handshake, and begins it if nobody has. It goes on when
 // ctx, which may be nil, ends first. The caller holds a reference to the descriptor.
 func (t *TLS) Handshake(ctx context.Context) error {
@@ -85,13 +124,9 @@ func (t *TLS) ready(ctx context.Context, d *deadline) error {
 	return t.hs.wait(ctx, t.begin, expired, t.closing)
 }
 
-// begin puts TLS on the socket.
+// begin puts TLS on the socket, for the handshake.
 func (t *TLS) begin() (with handshaking, err error) {
-	n, err := t.fd.Objects()
-	if err != nil {
-		return with, err
-	}
-	t.stream, err = t.start(n)
+	err = t.make()
 	with.stream, with.after = t.stream, func() {}
 	if t.server {
 		if raw, err := t.fd.RawConn(); err == nil {
@@ -245,30 +280,35 @@ func (t *TLS) Begun() bool { return t != nil && t.stream.Valid() }
 
 // End closes TLS and then the connection below, whose reference it takes over: when
 // the handshake is over, if it is in progress. Nobody uses the descriptor any more.
-// With closeStream false it gives up the references alone.
-func (t *TLS) End(below native.Connection, closeStream bool) {
+// With closeStream false it gives up the references alone. So it does with outer, the
+// connection that others have the plain text from, if there is one.
+func (t *TLS) End(below, outer native.Connection, closeStream bool) {
 	t.rdl.set(zeroTime)
 	t.wdl.set(zeroTime)
 	if !t.hs.running() {
-		t.endNow(below, closeStream)
+		t.endNow(below, outer, closeStream)
 		return
 	}
 	go func() {
 		<-t.hs.done
-		t.endNow(below, closeStream)
+		t.endNow(below, outer, closeStream)
 	}()
 }
 
-func (t *TLS) endNow(below native.Connection, close bool) {
+func (t *TLS) endNow(below, outer native.Connection, close bool) {
 	if t.stream.Valid() {
 		if close {
 			closeStream(t.stream, false)
 		}
 		t.stream.Free()
 	}
-	if !close {
-		below.Unref()
-		return
+	for _, n := range []native.Connection{below, outer} {
+		switch {
+		case !n.Valid():
+		case close:
+			n.Close()
+		default:
+			n.Unref()
+		}
 	}
-	below.Close()
 }

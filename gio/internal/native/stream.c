@@ -41,6 +41,12 @@ gsv_stream_free (gsv_stream *s)
   g_free (s);
 }
 
+gpointer
+gsv_stream_object (gsv_stream *s)
+{
+  return s->stream;
+}
+
 int
 gsv_stream_traits (gsv_stream *s)
 {
@@ -48,9 +54,8 @@ gsv_stream_traits (gsv_stream *s)
          | (s->tls != NULL ? GSV_STREAM_TLS : 0);
 }
 
-/* The socket at the bottom of what can be looked through, or NULL. */
-static GSocketConnection *
-base_connection (GIOStream *stream)
+GSocketConnection *
+gsv_base_connection (GIOStream *stream)
 {
   while (stream != NULL)
     {
@@ -74,7 +79,7 @@ base_connection (GIOStream *stream)
 int
 gsv_stream_fd (gsv_stream *s)
 {
-  GSocketConnection *c = base_connection (s->stream);
+  GSocketConnection *c = gsv_base_connection (s->stream);
   return c != NULL ? g_socket_get_fd (g_socket_connection_get_socket (c)) : -1;
 }
 

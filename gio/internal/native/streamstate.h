@@ -21,6 +21,9 @@ struct gsv_stream {
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
+/* stream.c: the socket at the bottom of what can be looked through, or NULL. */
+GSocketConnection *gsv_base_connection (GIOStream *stream);
+
 /* tlsrecord.c; record is the caller's as well. */
 GIOStream *gsv_record_new (GIOStream *base, GInputStream **record);
 void gsv_record_arm (GInputStream *record);

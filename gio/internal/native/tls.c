@@ -92,7 +92,9 @@ int
 gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 {
   errno = 0;
-  if (g_tls_connection_handshake (s->tls, cancel, &err->error))
+  /* Others may have read first, and so done it. A second one would be a
+   * rehandshake. */
+  if (gsv_tls_done (s) || g_tls_connection_handshake (s->tls, cancel, &err->error))
     {
       if (s->record != NULL)
         gsv_record_arm (s->record);
