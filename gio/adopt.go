@@ -22,8 +22,8 @@ import (
 // code in C. It is a *SocketConnection as all others are. It takes a reference of its
 // own, and does not block.
 //
-// The connection belongs to both from then on. Close closes it for both, and so does
-// GIO code: then the peer sees the end, and Read and Write, also one that waits, are
+// The connection belongs to both from then on. Close closes it for both,
+// whoever waits on whichever thread, and so does GIO code: then the peer sees the end, and Read and Write, also one that waits, are
 // net.ErrClosed within a second. A connection that is forgotten here is not closed:
 // the garbage collector gives up this reference alone. Read and Write are safe beside
 // the other owner's calls, on any thread; which of two readers gets a byte is for the
@@ -67,6 +67,7 @@ func NewSocketConnection(conn *gotkgio.SocketConnection) (*SocketConnection, err
 		return fail(err)
 	}
 	sc := newConnOf(a.Connection, a.FD, a.Peer, true)
+	sc.c.given.Store(true)
 	if c := sc.c; a.TLS.Valid() {
 		c.adopted = true
 		c.tls.Store(giostream.AdoptTLS(&c.fd, a.TLS))

@@ -24,10 +24,18 @@ import (
 // asGotk4 is what a program has of a GSocketConnection. gotk4's own way to make it
 // does not survive the race detector.
 func asGotk4(object uintptr) *gotkgio.SocketConnection {
-	wrapped.Add(1)
 	return &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{
 		Object: objects.Wrap(*(*unsafe.Pointer)(unsafe.Pointer(&object))),
 	}}
+}
+
+// adoptOf is NewSocketConnection of what gotk4 will keep for good.
+func adoptOf(t testing.TB, wrapper *gotkgio.SocketConnection) *gio.SocketConnection {
+	t.Helper()
+	c, err := gio.NewSocketConnection(wrapper)
+	require.NoError(t, err)
+	wrapped.Add(1)
+	return c
 }
 
 // adopt makes the library's connection of one that GIO code has, which stays its own.
@@ -35,8 +43,7 @@ func adopt(t testing.TB, object uintptr) *gio.SocketConnection {
 	t.Helper()
 	require.NotZero(t, object)
 	t.Cleanup(func() { elsewhere.Close(object); elsewhere.Unref(object) })
-	c, err := gio.NewSocketConnection(asGotk4(object))
-	require.NoError(t, err)
+	c := adoptOf(t, asGotk4(object))
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -168,8 +175,7 @@ func TestCloseOfAnAdoptedConnectionIsForBoth(t *testing.T) {
 	defer elsewhere.Unref(object)
 	wrapper := asGotk4(object)
 	before := elsewhere.RefCount(object)
-	c, err := gio.NewSocketConnection(wrapper)
-	require.NoError(t, err)
+	c := adoptOf(t, wrapper)
 	require.Equal(t, before+1, elsewhere.RefCount(object), "a reference of its own")
 	require.NoError(t, c.Close())
 	require.ErrorIs(t, c.Close(), net.ErrClosed)
@@ -198,13 +204,12 @@ func TestCollectorLeavesAnAdoptedConnectionToGIO(t *testing.T) {
 	object := s.Accept()
 	wrapper := asGotk4(object)
 	before := elsewhere.RefCount(object)
-	_, err := gio.NewSocketConnection(wrapper)
-	require.NoError(t, err)
+	adoptOf(t, wrapper)
 	require.True(t, eventually(func() bool { collect(); return elsewhere.RefCount(object) == before }), "the reference is given up")
 	requireKept(t, peer)
 	require.True(t, elsewhere.Write(object, "GIO's"))
 	b := make([]byte, 5)
-	_, err = io.ReadFull(peer, b)
+	_, err := io.ReadFull(peer, b)
 	require.NoError(t, err)
 	require.True(t, elsewhere.Close(object))
 	requireEnd(t, peer)
@@ -283,10 +288,38 @@ func TestGDBusGoesOnWithItsStreamAdopted(t *testing.T) {
 		require.True(t, elsewhere.DBusPing(client))
 		require.True(t, elsewhere.DBusPing(server))
 	}
-	require.False(t, elsewhere.DBusIsClosed(client))
+	require.True(t, c.IsConnected())
+	require.True(t, elsewhere.DBusClose(client))
+	// The other end has gone, which GDBus sees, and closes its stream.
+	require.True(t, eventually(func() bool { return elsewhere.DBusIsClosed(server) }))
+	_, err = c.Read(make([]byte, 1))
+	require.True(t, err == io.EOF || errors.Is(err, net.ErrClosed), "got %v", err)
 	require.NoError(t, c.Close())
-	require.True(t, eventually(func() bool { return elsewhere.DBusIsClosed(client) }), "the other end is told")
-	require.False(t, elsewhere.DBusPing(server))
-	elsewhere.DBusClose(client)
-	elsewhere.DBusClose(server)
+}
+
+// GIO code waits on a thread of its own, in poll(2), which keeps the socket open.
+func TestCloseEndsWhatGIOCodeWaitsFor(t *testing.T) {
+	for name, mine := range map[string]func(t *testing.T) (c *gio.SocketConnection, object uintptr, peer net.Conn){
+		"adopted": func(t *testing.T) (*gio.SocketConnection, uintptr, net.Conn) {
+			object, c, peer := fromService(t)
+			return c, object, peer
+		},
+		"Native": func(t *testing.T) (*gio.SocketConnection, uintptr, net.Conn) {
+			c, peer := pair(t, "tcp", "127.0.0.1:0")
+			object := c.Native()
+			elsewhere.Ref(object)
+			t.Cleanup(func() { elsewhere.Unref(object) })
+			return c, object, peer
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, object, peer := mine(t)
+			ended := make(chan string, 1)
+			go func() { ended <- elsewhere.Read(object) }()
+			waiting(t, "elsewhere.Read", 1, "syscall")
+			require.NoError(t, c.Close())
+			requireEnd(t, peer)
+			require.Empty(t, receive(t, ended))
+		})
+	}
 }

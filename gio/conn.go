@@ -47,6 +47,8 @@ type conn struct {
 	source   any // immutable
 	detached atomic.Bool
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
+	given    atomic.Bool // GIO code has it, and may wait for it on a thread of its own
+	shares   atomic.Bool // a duplicate was given out, to outlive Close
 	adopted  bool        // made elsewhere, TLS included: the objects are around that. Immutable
 
 	owner *listener // nil: a client's, or one of a pair. Immutable
@@ -231,6 +233,9 @@ func (c *conn) finish(closeStream bool) {
 	t := c.tls.Load()
 	t.Interrupt() // who waits for the handshake has a reference
 	c.fd.Evict()
+	if closeStream && c.given.Load() && !c.shares.Load() && c.tls.Load() == nil {
+		c.wakeOthers()
+	}
 	if t = c.tls.Load(); t.Begun() || t != nil && closeStream && c.fd.HasObjects() {
 		below := c.fd.Surrender()
 		t.End(below, c.wrappers.takeOuter(), closeStream || !c.fd.Exposed())
@@ -239,6 +244,14 @@ func (c *conn) finish(closeStream bool) {
 	}
 	if closeStream {
 		c.wrappers.dropStream()
+	}
+}
+
+// wakeOthers ends what GIO code waits for on other threads. A poll(2) there keeps the
+// socket alive when its descriptor is closed: the peer would see no end.
+func (c *conn) wakeOthers() {
+	if n, err := c.fd.Objects(); err == nil {
+		_ = n.Shutdown(true, true)
 	}
 }
 

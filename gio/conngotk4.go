@@ -128,6 +128,7 @@ func (c *conn) expose() (n native.Connection, release func(), err error) {
 // giveOut is expose for who reads and writes as the connection itself does.
 func (c *conn) giveOut() (n native.Connection, release func(), err error) {
 	c.graceful.Store(true) // its user may set it
+	c.given.Store(true)
 	n, release, err = c.expose()
 	t := c.tls.Load()
 	if err != nil || t == nil || c.adopted {
