@@ -54,5 +54,8 @@ gsv_adopt (gpointer object, gsv_adopted *out)
 GSocketConnection *
 gsv_conn_around (gsv_stream *stream, GSocket *socket)
 {
-  return g_tcp_wrapper_connection_new (stream->stream, socket);
+  /* Not by g_tcp_wrapper_connection_new, which takes no Unix socket. Nothing of
+   * the class needs TCP. */
+  return g_object_new (G_TYPE_TCP_WRAPPER_CONNECTION, "base-io-stream",
+                       stream->stream, "socket", socket, NULL);
 }
