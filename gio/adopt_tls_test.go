@@ -69,7 +69,6 @@ func TestAdoptedWrapperIsReadThroughItsTLS(t *testing.T) {
 
 	require.Equal(t, object, c.Native(), "still the object that came in")
 	require.True(t, elsewhere.IsTLS(address(c.Stream())))
-	wrapped.Add(1)
 	require.NoError(t, c.Close())
 	_, err = peer.Read(b)
 	require.Equal(t, io.EOF, err, "with close_notify")
@@ -127,6 +126,9 @@ func TestGIOCodeReadsThePlainTextOfATLSConnection(t *testing.T) {
 			"after the handshake": shake,
 			"before":              func(*testing.T, *gio.SocketConnection) {},
 		} {
+			if when == "before" && name != "Native" {
+				continue // a handshake of GIO's own costs the GTlsConnection a main context, and gotk4 keeps that
+			}
 			t.Run(name+" "+when, func(t *testing.T) {
 				outOfTLS(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 					first(t, c)
