@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -214,6 +215,7 @@ func TestCollectorLeavesAnAdoptedConnectionToGIO(t *testing.T) {
 	require.True(t, elsewhere.Close(object))
 	requireEnd(t, peer)
 	elsewhere.Unref(object)
+	runtime.KeepAlive(wrapper) // its references are counted above
 }
 
 func TestWhatCannotBeAdoptedSaysWhy(t *testing.T) {
