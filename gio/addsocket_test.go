@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"syscall"
 	"testing"
@@ -83,7 +82,7 @@ func TestGSocketThatCannotBeAddedSaysWhy(t *testing.T) {
 		err = svc.AddSocket(none, nil)
 		require.ErrorContains(t, err, "nil socket")
 		var op *net.OpError
-		require.True(t, errors.As(err, &op))
+		require.ErrorAs(t, err, &op)
 	}
 	require.Empty(t, svc.Addrs())
 }

@@ -2,7 +2,6 @@ package gio_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -223,7 +222,7 @@ func TestFileThatIsNoConnectionSaysWhy(t *testing.T) {
 		require.ErrorIs(t, err, tt.is, name)
 		require.ErrorContains(t, err, tt.text, name)
 		var op *net.OpError
-		require.True(t, errors.As(err, &op), name)
+		require.ErrorAs(t, err, &op, name)
 		require.Equal(t, "file", op.Op, name)
 	}
 }

@@ -57,13 +57,13 @@ func TestNativeOfAServiceHasGIOAccept(t *testing.T) {
 	for name, native := range map[string]func(svc *gio.SocketService) uintptr{
 		"Native": (*gio.SocketService).Native,
 		"of the listener": func(svc *gio.SocketService) uintptr {
-			return svc.SocketListener.Native()
+			l := &svc.SocketListener
+			return l.Native()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			svc, addr := newService(t, nil)
-			serve(t, svc, func(context.Context, *gio.SocketConnection) {})
-			require.True(t, svc.InDirect())
+			servingDirectly(t, svc, func(context.Context, *gio.SocketConnection) {})
 			o := native(svc)
 			require.False(t, svc.InDirect())
 			h := gobject.Take(o)
