@@ -97,6 +97,13 @@ else_type (uintptr_t object)
   return G_OBJECT_TYPE_NAME ((gpointer) object);
 }
 
+uintptr_t
+else_base (uintptr_t wrapper)
+{
+  return (uintptr_t) g_tcp_wrapper_connection_get_base_io_stream (
+      (GTcpWrapperConnection *) wrapper);
+}
+
 int
 else_is_tls (uintptr_t object)
 {

@@ -60,6 +60,9 @@ func IsConnected(connection uintptr) bool { return C.else_is_connected(C.uintptr
 // Type is the name of the object's class.
 func Type(object uintptr) string { return C.GoString(C.else_type(C.uintptr_t(object))) }
 
+// Base is what a GTcpWrapperConnection is around, without a reference.
+func Base(wrapper uintptr) uintptr { return uintptr(C.else_base(C.uintptr_t(wrapper))) }
+
 // IsTLS tells whether it is a GTlsConnection.
 func IsTLS(object uintptr) bool { return C.else_is_tls(C.uintptr_t(object)) != 0 }
 

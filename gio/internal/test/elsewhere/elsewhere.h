@@ -16,6 +16,7 @@ int else_close (uintptr_t connection);
 int else_is_closed (uintptr_t connection);
 int else_is_connected (uintptr_t connection);
 const char *else_type (uintptr_t object);
+uintptr_t else_base (uintptr_t wrapper);
 int else_is_tls (uintptr_t object);
 void else_set_graceful (uintptr_t connection, int on);
 void else_count (uintptr_t object);
