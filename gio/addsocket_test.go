@@ -21,6 +21,14 @@ func socketOf(object uintptr) *gotkgio.Socket {
 	return &gotkgio.Socket{Object: o, DatagramBased: gotkgio.DatagramBased{Object: o}, Initable: gotkgio.Initable{Object: o}}
 }
 
+// listeningSocket is a GSocket for the test's time.
+func listeningSocket(t testing.TB) *gotkgio.Socket {
+	t.Helper()
+	object, _ := elsewhere.Listening()
+	t.Cleanup(func() { elsewhere.SocketClose(object); elsewhere.Unref(object) })
+	return socketOf(object)
+}
+
 func TestAddedGSocketIsAcceptedFrom(t *testing.T) {
 	eachMode(t, func(t *testing.T) {
 		object, port := elsewhere.Listening()

@@ -25,6 +25,11 @@ func connectable(t testing.TB, object uintptr) gotkgio.SocketConnectabler {
 	return &gotkgio.SocketConnectable{Object: objects.Wrap(*(*unsafe.Pointer)(unsafe.Pointer(&object)))}
 }
 
+// loopbackTarget is a port where nobody is.
+func loopbackTarget(t testing.TB) gotkgio.SocketConnectabler {
+	return connectable(t, elsewhere.InetAddress("127.0.0.1", 1))
+}
+
 func TestConnectReachesEveryKindOfConnectable(t *testing.T) {
 	dns := fakedns.Install()
 	defer dns.Restore()
