@@ -67,6 +67,20 @@ func fromService(t testing.TB) (object uintptr, c *gio.SocketConnection, peer ne
 	return object, adopt(t, object), peer
 }
 
+// fromClient is a connection that a GSocketClient elsewhere has made. Nobody holds
+// another reference to it: a service does for a while after its emission.
+func fromClient(t testing.TB) (object uintptr, peer net.Conn) {
+	t.Helper()
+	ln := listenNet(t, "tcp", "")
+	object = elsewhere.Connect(tcpPort(ln.Addr()), false)
+	require.NotZero(t, object)
+	peer, err := ln.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = peer.Close() })
+	require.NoError(t, peer.SetDeadline(time.Now().Add(patience)))
+	return object, peer
+}
+
 func TestAdoptedConnectionIsANetConn(t *testing.T) {
 	s := plainService(t)
 	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
@@ -170,9 +184,7 @@ func TestBothOwnersReadAtOnce(t *testing.T) {
 }
 
 func TestCloseOfAnAdoptedConnectionIsForBoth(t *testing.T) {
-	s := plainService(t)
-	peer := dial(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(s.Port)})
-	object := s.Accept()
+	object, peer := fromClient(t)
 	defer elsewhere.Unref(object)
 	wrapper := asGotk4(object)
 	before := elsewhere.RefCount(object)
@@ -200,9 +212,7 @@ func TestGIOsCloseOfAnAdoptedConnectionEndsGosRead(t *testing.T) {
 }
 
 func TestCollectorLeavesAnAdoptedConnectionToGIO(t *testing.T) {
-	s := plainService(t)
-	peer := dial(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(s.Port)})
-	object := s.Accept()
+	object, peer := fromClient(t)
 	wrapper := asGotk4(object)
 	before := elsewhere.RefCount(object)
 	adoptOf(t, wrapper)
