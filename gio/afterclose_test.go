@@ -112,6 +112,8 @@ func afterListener(t *testing.T, l *gio.SocketListener) after {
 		"AddFile":        func() error { return l.AddFile(file, "x") },
 		"AddInetPort":    func() error { return l.AddInetPort(1, "x") },
 		"AddListener":    func() error { return l.AddListener(other, "x") },
+		"AddSocket":      func() error { return l.AddSocket(listeningSocket(t), "x") },
+		"Native":         func() error { return ifTrue(l.Native() == 0) },
 		"Addrs":          noErr(func() { l.Addrs() }),
 		"Backlog":        noErr(func() { l.Backlog() }),
 		"Close":          func() error { return ifTrue(l.Close() == nil) },
@@ -179,6 +181,8 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"Detach":             func() error { return ifTrue(c.Detach() == c) },
 		"GracefulDisconnect": noErr(func() { c.GracefulDisconnect() }),
 		"Gotk4":              func() error { return ifTrue(c.Gotk4() == nil) },
+		"Native":             func() error { return ifTrue(c.Native() == 0) },
+		"Stream":             func() error { return ifTrue(c.Stream() == nil) },
 		"Handshake":          func() error { return c.Handshake(ctx) },
 		"IsConnected":        func() error { return ifTrue(!c.IsConnected()) },
 		"KeepAlive":          func() error { return errOf(c.KeepAlive()) },
@@ -306,7 +310,10 @@ func TestEveryMethodAfterClose(t *testing.T) {
 			"ConnectToURI":     func() error { return errOf(c.ConnectToURI(ctx, "http://127.0.0.1:1", 1)) },
 			"Dial":             func() error { return errOf(c.Dial(ctx, "tcp", "127.0.0.1:1")) },
 			"Disconnect":       noErr(func() { c.Disconnect(1) }),
+			"Connect":          func() error { return errOf(c.Connect(ctx, loopbackTarget(t))) },
+			"DialContext":      func() error { return errOf(c.DialContext(ctx, "tcp", "127.0.0.1:1")) },
 			"Gotk4":            noErr(func() { c.Gotk4() }),
+			"Native":           func() error { return ifTrue(c.Native() == 0) },
 			"Loop":             noErr(func() { c.Loop() }),
 		}.check(t, c, net.ErrClosed)
 	})

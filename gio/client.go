@@ -90,6 +90,7 @@ type client struct {
 	log     *slog.Logger
 	timeout time.Duration
 	network string   // "tcp", "tcp4" or "tcp6"
+	direct  bool     // no proxy is asked for
 	local   net.Addr // nil: none
 	// localPort is local where that is a port at any address, else 0.
 	localPort uint16
@@ -122,6 +123,7 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 		log:      cfg.Logger,
 		timeout:  max(cfg.Timeout, 0),
 		network:  "tcp",
+		direct:   cfg.DisableProxy,
 		handlers: make(map[SignalHandle]*handler),
 	}
 	c.life, c.die = context.WithCancel(context.Background())
@@ -291,7 +293,9 @@ func (c *SocketClient) ConnectToURI(ctx context.Context, uri string, defaultPort
 
 // connect is for what GIO reads; host and port are as far as is known here.
 func (c *SocketClient) connect(ctx context.Context, t *dialTarget, host, port string) (*SocketConnection, error) {
-	t.family, t.network = native.FamilyOfClient, c.c.network
+	if t.network == "" {
+		t.family, t.network = native.FamilyOfClient, c.c.network
+	}
 	if isAnyIPv6(host) && t.kind != native.DialService {
 		if err := c.c.aimAtAny(ctx, t, port); err != nil {
 			return nil, c.c.opError(t, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -15,6 +16,7 @@ import (
 // of it is closed.
 type dial struct {
 	loop  *glibloop.Loop
+	trace *dialTrace // nil: nobody asked for its events
 	state atomic.Int32
 
 	result chan dialed   // of capacity 1: the loop never waits
@@ -82,13 +84,19 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 	if err != nil {
 		return nil, err
 	}
-	d := &dial{loop: c.loop, result: newChan[dialed](1), ended: newChan[struct{}](0)}
+	d := &dial{loop: c.loop, trace: t.trace, result: newChan[dialed](1), ended: newChan[struct{}](0)}
 	cancellable := native.NewDial()
 	defer cancellable.Unref()
 	cancellable.Ref() // for the function on the loop, which may outlive this one
+	if t.object != nil {
+		native.ObjectRef(t.object)
+	}
 	release := func() {
 		client.Unref()
 		cancellable.Unref()
+		if t.object != nil {
+			native.ObjectUnref(t.object)
+		}
 	}
 	err = c.loop.Invoke(func() {
 		defer release()
@@ -96,20 +104,30 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 			d.DialEnded()
 			return
 		}
-		cancellable.Start(d, client, d.loop, t.kind, t.family, c.localPort, t.a, t.b, t.port)
+		cancellable.Start(d, client, d.loop, native.Target{
+			Kind: t.kind, Family: t.family, LocalPort: c.localPort, A: t.a, B: t.b, Port: t.port,
+			Connectable: t.object, Traced: t.trace != nil,
+		})
 	})
 	if err != nil {
 		release()
 		return nil, stopped(err)
 	}
 
-	select {
-	case r := <-d.result:
-		return d.answer(r)
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-d.loop.Done():
-		err = stopped(glibloop.ErrStopped)
+	for waiting := true; waiting; {
+		select {
+		case r := <-d.result:
+			d.trace.deliver()
+			return d.answer(r)
+		case <-d.trace.arrived():
+			d.trace.deliver()
+			continue
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-d.loop.Done():
+			err = stopped(glibloop.ErrStopped)
+		}
+		waiting = false
 	}
 	if !d.state.CompareAndSwap(dialWaiting, dialAbandoned) {
 		// It came in the same moment.
@@ -160,6 +178,12 @@ func (d *dial) Dialed(n *native.Dialed) {
 func (d *dial) DialFailed(err error) {
 	if d.state.CompareAndSwap(dialWaiting, dialAnswered) {
 		d.result <- dialed{err: err}
+	}
+}
+
+func (d *dial) DialEvent(e *native.ClientEvent) {
+	if d.state.Load() == dialWaiting {
+		d.trace.add(ClientEvent(e.Event()), sockaddr.Decode(e.PeerBytes()))
 	}
 }
 

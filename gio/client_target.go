@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
@@ -20,6 +21,8 @@ type dialTarget struct {
 	family int    // AF_*, 0 for any, native.FamilyOfClient
 	a, b   string // see native.DialNative and the others
 	port   uint16
+	object unsafe.Pointer // of native.DialConnectable, which its caller keeps alive
+	trace  *dialTrace     // nil: none
 
 	identity string // what a certificate must be for
 

@@ -47,6 +47,9 @@ type conn struct {
 	source   any // immutable
 	detached atomic.Bool
 	graceful atomic.Bool // somebody may have set "graceful-disconnect"
+	given    atomic.Bool // GIO code has it, and may wait for it on a thread of its own
+	shares   atomic.Bool // a duplicate was given out, to outlive Close
+	adopted  bool        // made elsewhere, TLS included: the objects are around that. Immutable
 
 	owner *listener // nil: a client's, or one of a pair. Immutable
 	connLinks
@@ -115,6 +118,7 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 	c.addrs.setPeer(fd, peer)
 	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
 	if exposed {
+		c.graceful.Store(true) // who has it may set it
 		c.share()
 	}
 	return &SocketConnection{c}
@@ -247,13 +251,25 @@ func (c *conn) finishNow(closeStream bool) {
 		defer c.owner.connClosed(c)
 	}
 	c.fd.Evict()
+	if closeStream && c.given.Load() && !c.shares.Load() && c.tls.Load() == nil {
+		c.wakeOthers()
+	}
 	if t := c.tls.Load(); (t.Begun() || t != nil && closeStream) && c.fd.HasObjects() {
-		t.End(c.fd.Surrender(), closeStream || !c.fd.Exposed())
+		below := c.fd.Surrender()
+		t.End(below, c.wrappers.takeOuter(), closeStream || !c.fd.Exposed())
 	} else {
 		c.fd.Destroy(closeStream)
 	}
 	if closeStream {
 		c.wrappers.dropStream()
+	}
+}
+
+// wakeOthers ends what GIO code waits for on other threads. A poll(2) there keeps the
+// socket alive when its descriptor is closed: the peer would see no end.
+func (c *conn) wakeOthers() {
+	if n, err := c.fd.Objects(); err == nil {
+		_ = n.Shutdown(true, true)
 	}
 }
 

@@ -34,8 +34,8 @@
 //
 // GIO's objects own the sockets and the service, and GIO accepts, on the loop's
 // thread, wherever anybody can see an emission of "incoming": a handler is
-// connected, ServiceConfig.Incoming is set, the service is threaded, or Gotk4 of the
-// service was called. Otherwise goroutines of the library accept from GIO's sockets
+// connected, ServiceConfig.Incoming is set, the service is threaded, or Gotk4 or Native
+// of the service was called. Otherwise goroutines of the library accept from GIO's sockets
 // for Serve, Conns, Accept and NetListener. What was accepted so becomes a
 // GSocketConnection when something is called that needs one, such as Gotk4,
 // SetNoDelay or CloseWrite. GLIBSERVE_DEBUG=nodirect in the environment (norush of
@@ -53,11 +53,12 @@
 // GSocket; TLS and what goes beside the bytes is GIO's. What replaces functions of
 // the C library (by LD_PRELOAD) sees only GIO's calls.
 //
-// Gotk4, of the connection, its Socket or before that of the service, gives the
-// object to others, and it is theirs as well from then on. They may close it: the
+// Gotk4 or Native, of the connection, its Socket or before that of the service, gives
+// the object to others, and it is theirs as well from then on. They may close it: the
 // peer sees the end, and Read and Write, also one that waits, are net.ErrClosed
 // within a second. The garbage collector gives up this package's reference and
-// closes nothing. Such a connection takes a second descriptor.
+// closes nothing. Close closes for both, whoever waits on whichever thread. Such a
+// connection takes a second descriptor.
 //
 // A socket's mode is that of all its duplicates: a program that was started with
 // one, or os.File.Fd, may make it a blocking one at any moment. Nothing here waits
@@ -67,6 +68,18 @@
 // Multipath TCP, which package net listens with, has no such timeout: the thread that
 // accepts gets SIGURG, after some milliseconds, as Go's scheduler sends it. Leave
 // that signal its handler.
+//
+// # What comes in, and what goes out
+//
+// NewSocketConnection takes a GSocketConnection that other code has made, FileConn a
+// connected socket that came as a file, SocketListener.AddSocket, AddListener and
+// AddFile sockets that listen, NewStreamConn any other GIOStream.
+// SocketClient.Connect connects to any GSocketConnectable.
+//
+// Gotk4, Native and Stream go the other way. Native is the GObject's address, without
+// gotk4's wrapper, which is never freed. With TLS by GIO, GIO code that is given the
+// connection reads and writes the plain text: Gotk4 and Native are a
+// GTcpWrapperConnection then, and Stream is the GTlsConnection.
 //
 // # Which thread am I on
 //

@@ -1,9 +1,8 @@
 package gio
 
 import (
-	"net"
-	"runtime"
 	"sync"
+	"unsafe"
 
 	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
@@ -60,84 +59,29 @@ func wrapper[T any](l *listener, cached **T, make func(*coreglib.Object) *T) *T 
 	if w != nil {
 		return w
 	}
-	err := l.call(func() error {
-		if l.life.nativeClosed {
-			return l.closedError()
-		}
+	_ = l.giveOut(func(object unsafe.Pointer) {
 		l.wrappers.mu.Lock()
 		if *cached == nil {
-			*cached = make(native.Wrap(l.native.Object()))
+			*cached = make(native.Wrap(object))
 		}
 		w = *cached
 		l.wrappers.mu.Unlock()
+	})
+	return w
+}
+
+// giveOut calls f with the GObject, on the loop's thread, for others to have it. An
+// error is that it was closed.
+func (l *listener) giveOut(f func(object unsafe.Pointer)) error {
+	return l.call(func() error {
+		if l.life.nativeClosed {
+			return l.closedError()
+		}
+		f(l.native.Object())
 		if l.kind != native.KindListener && l.exposed.CompareAndSwap(false, true) {
 			l.native.Expose()
 			l.updateNow()
 		}
 		return nil
 	})
-	if err != nil {
-		return nil
-	}
-	return w
-}
-
-// Gotk4 returns the connection as gotk4's object, to hand it to other GIO code.
-// The wrapper is made at the first call and lives until the process ends: that
-// is gotk4's nature, so ask only when you need it. GIO's asynchronous calls and
-// Read or Write of this object must not be mixed. Close still closes, and so does
-// GIO code; the garbage collector no longer does.
-// It returns nil after Close, or when GIO makes no object for the socket.
-func (sc *SocketConnection) Gotk4() *gotkgio.SocketConnection {
-	defer runtime.KeepAlive(sc)
-	c := sc.c
-	c.graceful.Store(true) // its user may set it
-	n, release, err := c.expose()
-	if err != nil {
-		return nil
-	}
-	defer release()
-	c.wrappers.mu.Lock()
-	defer c.wrappers.mu.Unlock()
-	if c.wrappers.connection == nil {
-		c.wrappers.connection = &gotkgio.SocketConnection{IOStream: gotkgio.IOStream{Object: native.Wrap(n.Pointer())}}
-	}
-	return c.wrappers.connection
-}
-
-// connWrappers are what Go's runtime and gotk4 know a connection by.
-type connWrappers struct {
-	mu         sync.Mutex // protects what follows; nothing is locked under it
-	cleanup    runtime.Cleanup
-	connection *gotkgio.SocketConnection
-	socket     *gotkgio.Socket
-	stream     native.Connection // one reference until Close, while there is socket
-}
-
-// share is called before others may get the open file description.
-func (c *conn) share() {
-	c.addrs.keepLocal(&c.fd) // the descriptor may be closed by others
-	c.fd.Share(c.tls.Load() != nil)
-}
-
-// expose returns the GObjects for others to have, and what ends their use here.
-func (c *conn) expose() (n native.Connection, release func(), err error) {
-	if !c.fd.Acquire() {
-		return n, nil, net.ErrClosed
-	}
-	c.share()
-	if n, err = c.fd.Expose(); err != nil {
-		c.fd.Release()
-	}
-	return n, c.fd.Release, err
-}
-
-// dropStream is for the end of a connection that was closed.
-func (w *connWrappers) dropStream() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stream.Valid() {
-		w.stream.Unref()
-		w.stream = native.Connection{}
-	}
 }

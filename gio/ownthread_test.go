@@ -52,6 +52,8 @@ func TestNothingWaitsForItselfOnTheLoopsThread(t *testing.T) {
 		},
 		"Shutdown":      func() error { return svc.Shutdown(ctx) },
 		"Dial":          func() error { _, err := client.Dial(ctx, addr.Network(), addr.String()); return err },
+		"DialContext":   func() error { _, err := client.DialContext(ctx, addr.Network(), addr.String()); return err },
+		"Connect":       func() error { _, err := client.Connect(ctx, loopbackTarget(t)); return err },
 		"ConnectToHost": func() error { _, err := client.ConnectToHost(ctx, addr.String(), 0); return err },
 		"ConnectToURI":  func() error { _, err := client.ConnectToURI(ctx, "http://"+addr.String(), 0); return err },
 		"ConnectToService": func() error {

@@ -55,6 +55,7 @@ func (s *Socket) File() (f *os.File, err error) {
 	sc := s.sc
 	defer runtime.KeepAlive(sc)
 	sc.c.share()
+	sc.c.shares.Store(true)
 	fd, derr := -1, error(nil)
 	err = sc.c.fd.Control(func(n int) { fd, derr = sys.Dup(n) })
 	if err == nil && derr != nil {
@@ -84,6 +85,7 @@ func (s *Socket) Close() error { return s.sc.Close() }
 func (s *Socket) Gotk4() *gotkgio.Socket {
 	defer runtime.KeepAlive(s)
 	c := s.sc.c
+	c.given.Store(true)
 	n, release, err := c.expose()
 	if err != nil {
 		return nil

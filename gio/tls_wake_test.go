@@ -252,7 +252,9 @@ func TestTLSWaitingReadersAreIdle(t *testing.T) {
 func TestTLSHandshakesOutliveALackOfDescriptors(t *testing.T) {
 	const n = 24 // more than find a main context that was kept
 	a := newAuthority(t)
-	svc, addr := newService(t, &gio.ServiceConfig{TLS: a.server(t)})
+	cfg := a.server(t)
+	cfg.MaxHandshakes = n
+	svc, addr := newService(t, &gio.ServiceConfig{TLS: cfg})
 	serve(t, svc, echo)
 	var clients []*tls.Conn
 	for range n {

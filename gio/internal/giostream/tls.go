@@ -24,7 +24,11 @@ type TLS struct {
 	start  StartTLS
 	server bool // the peer speaks first
 	of     *Handshakes
-	stream native.Stream // once hs is over, or none if it did not come so far
+
+	// making is held while TLS is put on the socket; nothing of ours is locked under it.
+	// Whoever has seen the end of hs, or Evict, reads stream without it.
+	making sync.Mutex
+	stream native.Stream // none if it did not come so far
 
 	closing    chan struct{} // closed by Interrupt
 	rdl, wdl   deadline      // of the wait for the handshake
@@ -63,6 +67,21 @@ func NewTLS(fd *netfd.FD, limit time.Duration, of *Handshakes, start StartTLS) *
 	return t
 }
 
+// AdoptTLS is TLS that somebody else has put on the connection: it takes stream over,
+// and does the handshake only if that is still to come.
+func AdoptTLS(fd *netfd.FD, stream native.Stream) *TLS {
+	var of *Handshakes
+	if stream.IsTLSServer() {
+		of = streamHandshakes
+	}
+	t := NewTLS(fd, DefaultHandshakeTimeout, of, nil)
+	t.stream = stream
+	if stream.HandshakeDone() {
+		t.hs.skip()
+	}
+	return t
+}
+
 // Handshake waits for the handshake, and begins it if nobody has. It goes on when
 // ctx, which may be nil, ends first. The caller holds a reference to the descriptor.
 func (t *TLS) Handshake(ctx context.Context) error {
@@ -87,14 +106,22 @@ func (t *TLS) ready(ctx context.Context, d *deadline) error {
 // begin is for the handshake. TLS is put on the socket once it has its turn: most of
 // those who never come so far then cost no more than their connection.
 func (t *TLS) begin() (handshaking, error) {
-	return handshaking{stream: t.put, after: func() {}, socket: t.fd, server: t.server, of: t.of}, nil
+	return handshaking{stream: t.Stream, after: func() {}, socket: t.fd, server: t.server, of: t.of}, nil
 }
 
-func (t *TLS) put() (native.Stream, error) {
+// Stream is the GTlsConnection, for the handshake or for others to have: it is made if
+// there is none, without the handshake. The result is good for as long as the caller
+// holds a reference to the descriptor, or until End.
+func (t *TLS) Stream() (native.Stream, error) {
 	if !t.fd.Acquire() {
 		return native.Stream{}, net.ErrClosed
 	}
 	defer t.fd.Release()
+	t.making.Lock()
+	defer t.making.Unlock()
+	if t.stream.Valid() {
+		return t.stream, nil
+	}
 	n, err := t.fd.Objects()
 	if err == nil {
 		t.stream, err = t.start(n)
@@ -143,4 +170,11 @@ func (t *TLS) Interrupt() {
 
 // Begun tells whether TLS was put on the socket, or may be yet. It is final after
 // Interrupt.
-func (t *TLS) Begun() bool { return t != nil && t.hs.hasBegun() }
+func (t *TLS) Begun() bool {
+	if t == nil || t.hs.hasBegun() {
+		return t != nil
+	}
+	t.making.Lock()
+	defer t.making.Unlock()
+	return t.stream.Valid()
+}

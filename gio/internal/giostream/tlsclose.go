@@ -75,30 +75,35 @@ func (t *TLS) discard() {
 
 // End closes TLS and then the connection below, whose reference it takes over: when
 // the handshake is over, if it is in progress. Nobody uses the descriptor any more.
-// With closeStream false it gives up the references alone.
-func (t *TLS) End(below native.Connection, closeStream bool) {
+// With closeStream false it gives up the references alone. So it does with outer, the
+// connection that others have the plain text from, if there is one.
+func (t *TLS) End(below, outer native.Connection, closeStream bool) {
 	t.rdl.set(zeroTime)
 	t.wdl.set(zeroTime)
 	if !t.hs.running() {
-		t.endNow(below, closeStream)
+		t.endNow(below, outer, closeStream)
 		return
 	}
 	go func() {
 		<-t.hs.done
-		t.endNow(below, closeStream)
+		t.endNow(below, outer, closeStream)
 	}()
 }
 
-func (t *TLS) endNow(below native.Connection, close bool) {
+func (t *TLS) endNow(below, outer native.Connection, close bool) {
 	if t.stream.Valid() {
 		if close {
 			closeStream(t.stream, true) // SayEnd has said what there is to say
 		}
 		t.stream.Free()
 	}
-	if !close {
-		below.Unref()
-		return
+	for _, n := range []native.Connection{below, outer} {
+		switch {
+		case !n.Valid():
+		case close:
+			n.Close()
+		default:
+			n.Unref()
+		}
 	}
-	below.Close()
 }

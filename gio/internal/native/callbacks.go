@@ -45,6 +45,7 @@ type DialCallbacks interface {
 	Dialed(n *Dialed) // brings a reference
 	DialFailed(err error)
 	DialEnded()
+	DialEvent(e *ClientEvent) // of a dial that is traced, before Dialed or DialFailed
 }
 
 // StreamCallbacks hears that a stream may be ready.

@@ -4,6 +4,7 @@
 #include "_cgo_export.h"
 
 #include <gio/gunixsocketaddress.h>
+#include <string.h>
 
 GSocketClient *
 gsv_client_new (int family, const void *native, int native_len,
@@ -88,6 +89,60 @@ gsv_remote (GSocketConnection *connection, struct sockaddr_storage *peer)
   return (int) n;
 }
 
+char *
+gsv_target_text (GSocketConnectable *connectable)
+{
+  /* GLib 2.90 escapes the zero behind a path as a part of it. */
+  if (G_IS_UNIX_SOCKET_ADDRESS (connectable)
+      && g_unix_socket_address_get_address_type (
+             G_UNIX_SOCKET_ADDRESS (connectable))
+             == G_UNIX_SOCKET_ADDRESS_PATH)
+    return g_strdup (
+        g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (connectable)));
+  return g_socket_connectable_to_string (connectable);
+}
+
+void
+gsv_connectable_info (gpointer connectable, gsv_connectable *out)
+{
+  memset (out, 0, sizeof *out);
+  out->text = gsv_target_text (G_SOCKET_CONNECTABLE (connectable));
+  if (G_IS_NETWORK_ADDRESS (connectable))
+    {
+      out->identity = g_strdup (g_network_address_get_hostname (connectable));
+      out->port = g_network_address_get_port (connectable);
+    }
+  else if (G_IS_NETWORK_SERVICE (connectable))
+    out->identity = g_strdup (g_network_service_get_domain (connectable));
+  else if (G_IS_PROXY_ADDRESS (connectable))
+    {
+      out->proxied = TRUE;
+      out->identity
+          = g_strdup (g_proxy_address_get_destination_hostname (connectable));
+    }
+  else if (G_IS_INET_SOCKET_ADDRESS (connectable))
+    {
+      out->identity = g_inet_address_to_string (
+          g_inet_socket_address_get_address (connectable));
+      out->port = g_inet_socket_address_get_port (connectable);
+    }
+  if (G_IS_SOCKET_ADDRESS (connectable))
+    {
+      gssize n = g_socket_address_get_native_size (connectable);
+      if (n > 0 && n <= (gssize) sizeof out->native
+          && g_socket_address_to_native (connectable, &out->native,
+                                         sizeof out->native, NULL))
+        out->native_len = (int) n;
+    }
+}
+
+void
+gsv_connectable_clear (gsv_connectable *out)
+{
+  g_free (out->text);
+  g_free (out->identity);
+}
+
 static void
 on_event (GSocketClient *client, GSocketClientEvent event,
           GSocketConnectable *connectable, GIOStream *stream, gpointer data)
@@ -101,15 +156,7 @@ on_event (GSocketClient *client, GSocketClientEvent event,
       e.peer_len = gsv_remote (G_SOCKET_CONNECTION (base), &e.peer);
       g_object_unref (base);
     }
-  /* GLib 2.90 escapes the zero behind a path as a part of it. */
-  if (G_IS_UNIX_SOCKET_ADDRESS (connectable)
-      && g_unix_socket_address_get_address_type (
-             G_UNIX_SOCKET_ADDRESS (connectable))
-             == G_UNIX_SOCKET_ADDRESS_PATH)
-    e.target = g_strdup (
-        g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (connectable)));
-  else
-    e.target = g_socket_connectable_to_string (connectable);
+  e.target = gsv_target_text (connectable);
   gsvGoClientEvent (d->id, d->handler, &e);
   g_free (e.target);
 }

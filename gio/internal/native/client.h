@@ -13,7 +13,29 @@ enum {
   GSV_DIAL_HOST,     /* connect_to_host_async: a: host and port; port */
   GSV_DIAL_SERVICE,  /* connect_to_service_async: a: domain; b: service */
   GSV_DIAL_URI,      /* connect_to_uri_async: a: URI; port */
+  GSV_DIAL_CONNECTABLE, /* connect_async: connectable */
 };
+
+/* What gsv_dial_start connects to; everything is borrowed for the call. */
+typedef struct {
+  int kind;
+  int family;     /* -1: the client's own */
+  int local_port; /* unless 0, bound at any address of a socket's family */
+  const char *a, *b;
+  int len, port;
+  gpointer connectable;
+  int traced; /* gsvGoDialEvent is called */
+} gsv_target;
+
+/* What Go wants to know of a GSocketConnectable. */
+typedef struct {
+  char *text;     /* g_socket_connectable_to_string */
+  char *identity; /* what GIO would check a certificate against, or NULL */
+  int port;
+  int proxied;    /* a GProxyAddress */
+  int native_len; /* 0: not an address with a native form */
+  struct sockaddr_storage native;
+} gsv_connectable;
 
 /* One emission of "event"; valid during the call. */
 typedef struct {
@@ -42,6 +64,9 @@ int gsv_uri_is_valid (const char *uri, gsv_error *err);
 unsigned long gsv_client_connect (GSocketClient *client, uint64_t id,
                                   uint64_t handler);
 int gsv_remote (GSocketConnection *connection, struct sockaddr_storage *peer);
+char *gsv_target_text (GSocketConnectable *connectable);
+void gsv_connectable_info (gpointer connectable, gsv_connectable *out);
+void gsv_connectable_clear (gsv_connectable *out);
 void gsv_client_disconnect (GSocketClient *client, unsigned long id);
 
 /* proxy.c */
@@ -50,13 +75,11 @@ GSocketConnectable *gsv_for_proxies (GSocketClient *client,
 
 /* One dial. Its caller owns one reference to the GCancellable. */
 GCancellable *gsv_dial_new (void);
-/* The loop's thread. family -1: the client's own. local_port, unless 0, is
- * bound at any address of whichever family a socket is of. There is exactly
- * one gsvGoDialed and after it one gsvGoDialEnded, both after it returned. */
+/* The loop's thread. There is exactly one gsvGoDialed and after it one
+ * gsvGoDialEnded, both after it returned. */
 void gsv_dial_start (GSocketClient *client, GMainContext *context,
-                     GCancellable *cancellable, uint64_t id, int kind,
-                     int family, int local_port, const char *a, int len,
-                     const char *b, int port);
+                     GCancellable *cancellable, uint64_t id,
+                     const gsv_target *target);
 void gsv_dial_cancel (GMainContext *context, GCancellable *cancellable);
 int gsv_drain (GMainContext *context);
 uint64_t gsv_dials_alive (void);

@@ -133,13 +133,31 @@ typedef struct {
   GMainContext *context; /* one reference */
   int left;              /* iterations until the end is told */
   local_port *local;     /* of the client that it is on, or NULL */
+  GSocketConnectable *traced; /* what is connected to, one reference, or NULL */
+  gulong trace;               /* the handler of the client's events for it */
 } dial_data;
 
 static void
 dial_free (dial_data *d)
 {
   g_main_context_unref (d->context);
+  g_clear_object (&d->traced);
   g_free (d);
+}
+
+/* The events of a client are those of all its dials. */
+static void
+on_traced (GSocketClient *client, GSocketClientEvent event,
+           GSocketConnectable *connectable, GIOStream *stream, gpointer data)
+{
+  dial_data *d = data;
+  gsv_client_event e = { .event = (int) event };
+
+  if (connectable != d->traced)
+    return;
+  if (G_IS_SOCKET_CONNECTION (stream))
+    e.peer_len = gsv_remote (G_SOCKET_CONNECTION (stream), &e.peer);
+  gsvGoDialEvent (d->id, &e);
 }
 
 /* What was still under way when a dial failed is cancelled, and notices in the
@@ -202,6 +220,8 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
   gsv_dialed dialed;
   GSource *look;
 
+  if (d->trace != 0)
+    g_signal_handler_disconnect (client, d->trace);
   switch (d->kind)
     {
     case GSV_DIAL_HOST:
@@ -261,58 +281,65 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
 
 void
 gsv_dial_start (GSocketClient *original, GMainContext *context,
-                GCancellable *cancellable, uint64_t id, int kind, int family,
-                int local_port_number, const char *a, int len, const char *b,
-                int port)
+                GCancellable *cancellable, uint64_t id,
+                const gsv_target *target)
 {
   GSocketClient *client;
   GSocketConnectable *connectable = NULL;
   dial_data *d = g_new0 (dial_data, 1);
 
   d->id = id;
-  d->kind = kind;
+  d->kind = target->kind;
   d->context = g_main_context_ref (context);
   g_main_context_push_thread_default (context);
-  if (local_port_number != 0)
+  if (target->local_port != 0)
     {
       d->local = g_new0 (local_port, 1);
-      d->local->port = local_port_number;
+      d->local->port = target->local_port;
     }
-  client = client_for (original, family, d->local);
-  switch (kind)
+  client = client_for (original, target->family, d->local);
+  switch (target->kind)
     {
     case GSV_DIAL_NATIVE:
       connectable = G_SOCKET_CONNECTABLE (
-          g_socket_address_new_from_native ((gpointer) a, len));
+          g_socket_address_new_from_native ((gpointer) target->a, target->len));
       break;
     case GSV_DIAL_NAME:
-      connectable = g_network_address_new (a, port);
+      connectable = g_network_address_new (target->a, target->port);
       break;
     case GSV_DIAL_LOOPBACK:
-      connectable = g_network_address_new_loopback (port);
+      connectable = g_network_address_new_loopback (target->port);
       break;
     case GSV_DIAL_HOST:
       /* What cannot be read fails with GIO's own error. */
-      connectable = g_network_address_parse (a, port, NULL);
+      connectable = g_network_address_parse (target->a, target->port, NULL);
       if (connectable == NULL)
-        g_socket_client_connect_to_host_async (client, a, port, cancellable,
+        g_socket_client_connect_to_host_async (client, target->a, target->port, cancellable,
                                                on_dialed, d);
       break;
     case GSV_DIAL_SERVICE:
-      g_socket_client_connect_to_service_async (client, a, b, cancellable,
+      g_socket_client_connect_to_service_async (client, target->a, target->b, cancellable,
                                                 on_dialed, d);
       break;
     case GSV_DIAL_URI:
-      connectable = g_network_address_parse_uri (a, port, NULL);
+      connectable = g_network_address_parse_uri (target->a, target->port, NULL);
       if (connectable == NULL)
-        g_socket_client_connect_to_uri_async (client, a, port, cancellable,
+        g_socket_client_connect_to_uri_async (client, target->a, target->port, cancellable,
                                               on_dialed, d);
+      break;
+    case GSV_DIAL_CONNECTABLE:
+      connectable = g_object_ref (G_SOCKET_CONNECTABLE (target->connectable));
       break;
     }
   if (connectable != NULL)
     {
       d->kind = GSV_DIAL_NATIVE;
       connectable = gsv_for_proxies (client, connectable);
+      if (target->traced)
+        {
+          d->traced = g_object_ref (connectable);
+          d->trace = g_signal_connect (client, "event", G_CALLBACK (on_traced), d);
+        }
       g_socket_client_connect_async (client, connectable, cancellable,
                                      on_dialed, d);
       g_object_unref (connectable);

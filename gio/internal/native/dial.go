@@ -20,7 +20,20 @@ const (
 	DialHost     = C.GSV_DIAL_HOST     // A: host and port; Port: what is meant without one
 	DialService  = C.GSV_DIAL_SERVICE  // A: domain; B: service
 	DialURI      = C.GSV_DIAL_URI      // A: URI; Port: what is meant without one
+
+	DialConnectable = C.GSV_DIAL_CONNECTABLE // Connectable: a GSocketConnectable
 )
+
+// Target is what a dial connects to.
+type Target struct {
+	Kind        int
+	Family      int    // AF_*, 0 for any, FamilyOfClient
+	LocalPort   uint16 // other than 0: bound first, at any address
+	A, B        string
+	Port        uint16
+	Connectable unsafe.Pointer
+	Traced      bool // DialEvent is told
+}
 
 // FamilyOfClient, as the family of a dial, is what GSocketClient:family says.
 const FamilyOfClient = -1
@@ -38,15 +51,18 @@ func (n Dial) Ref() { ObjectRef(unsafe.Pointer(n.p)) }
 func (n Dial) Unref() { ObjectUnref(unsafe.Pointer(n.p)) }
 
 // Start begins to connect; the loop's thread only. Later there, up is told Dialed or
-// DialFailed once, and then DialEnded. A localPort other than 0 is bound first, at
-// any address.
-func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, localPort uint16, a, b string, port uint16) {
-	ca := C.CBytes(append([]byte(a), 0))
+// DialFailed once, and then DialEnded.
+func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, t Target) {
+	ca := C.CBytes(append([]byte(t.A), 0))
 	defer C.free(ca)
-	cb := C.CString(b)
+	cb := C.CString(t.B)
 	defer C.free(unsafe.Pointer(cb))
-	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), C.int(kind), C.int(family),
-		C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
+	target := C.gsv_target{
+		kind: C.int(t.Kind), family: C.int(t.Family), local_port: C.int(t.LocalPort),
+		a: (*C.char)(ca), b: cb, len: C.int(len(t.A)), port: C.int(t.Port),
+		connectable: C.gpointer(t.Connectable), traced: cbool(t.Traced),
+	}
+	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), &target)
 }
 
 // Cancel is for any thread. It does not wait.
@@ -70,4 +86,25 @@ func (n *Dialed) FD() int { return int(n.fd) }
 // PeerBytes is the peer's native address, empty when the peer has gone already.
 func (n *Dialed) PeerBytes() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&n.peer)), int(n.peer_len))
+}
+
+// Connectable is what there is to know of a GSocketConnectable.
+type Connectable struct {
+	Text     string // g_socket_connectable_to_string
+	Identity string // what GIO would check a certificate against, or ""
+	Port     uint16
+	Proxied  bool   // a GProxyAddress
+	Address  []byte // native, empty when it is no address
+}
+
+// ConnectableInfo asks a GSocketConnectable, which may be of a user's class, on this
+// thread.
+func ConnectableInfo(object unsafe.Pointer) Connectable {
+	var c C.gsv_connectable
+	C.gsv_connectable_info(C.gpointer(object), &c)
+	defer C.gsv_connectable_clear(&c)
+	return Connectable{
+		Text: C.GoString(c.text), Identity: C.GoString(c.identity), Port: uint16(c.port), Proxied: c.proxied != 0,
+		Address: C.GoBytes(unsafe.Pointer(&c.native), c.native_len),
+	}
 }

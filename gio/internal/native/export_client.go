@@ -37,3 +37,10 @@ func gsvGoClientEvent(id, handler C.uint64_t, e *C.gsv_client_event) {
 		c.ClientEvent(uint64(handler), (*ClientEvent)(e))
 	}
 }
+
+//export gsvGoDialEvent
+func gsvGoDialEvent(id C.uint64_t, e *C.gsv_client_event) {
+	if d, ok := dials.Get(uint64(id)); ok {
+		d.DialEvent((*ClientEvent)(e))
+	}
+}

@@ -57,9 +57,8 @@ gsv_stream_traits (gsv_stream *s)
          | (s->tls != NULL ? GSV_STREAM_TLS : 0);
 }
 
-/* The socket at the bottom of what can be looked through, or NULL. */
-static GSocketConnection *
-base_connection (GIOStream *stream)
+GSocketConnection *
+gsv_base_connection (GIOStream *stream)
 {
   while (stream != NULL)
     {
@@ -83,7 +82,7 @@ base_connection (GIOStream *stream)
 int
 gsv_stream_fd (gsv_stream *s)
 {
-  GSocketConnection *c = base_connection (s->stream);
+  GSocketConnection *c = gsv_base_connection (s->stream);
   return c != NULL ? g_socket_get_fd (g_socket_connection_get_socket (c)) : -1;
 }
 

@@ -22,7 +22,7 @@ func NewStream(stream unsafe.Pointer) Stream { return Stream{C.gsv_stream_new(C.
 // Valid tells whether there is one.
 func (n Stream) Valid() bool { return n.s != nil }
 
-// Pointer is the GIOStream, with no reference.
+// Pointer is the GIOStream, without a reference.
 func (n Stream) Pointer() unsafe.Pointer { return unsafe.Pointer(C.gsv_stream_object(n.s)) }
 
 func (n Stream) Free() { C.gsv_stream_free(n.s) }

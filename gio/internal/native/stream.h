@@ -17,7 +17,7 @@ typedef struct gsv_stream gsv_stream;
 
 gsv_stream *gsv_stream_new (gpointer stream);
 void gsv_stream_free (gsv_stream *s);
-gpointer gsv_stream_object (gsv_stream *s);
+gpointer gsv_stream_object (gsv_stream *s); /* the GIOStream, not a reference */
 int gsv_stream_traits (gsv_stream *s);
 int gsv_stream_fd (gsv_stream *s);
 gssize gsv_stream_read (gsv_stream *s, void *buf, gsize n,

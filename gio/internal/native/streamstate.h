@@ -24,6 +24,9 @@ struct gsv_stream {
 /* Where the stream of gsv_record_new keeps what is below it. */
 #define GSV_BASE "glibserve-base"
 
+/* stream.c: the socket at the bottom of what can be looked through, or NULL. */
+GSocketConnection *gsv_base_connection (GIOStream *stream);
+
 /* tlshandshake.c: 1 for each stream with a record that is made, -1 at its end. */
 void gsv_tls_track (int change);
 

@@ -66,16 +66,30 @@ on_over (GObject *tls, GAsyncResult *result, gpointer data)
   o->over = TRUE;
 }
 
+/* Answers whether the peer is accepted. */
+static int
+finish (gsv_stream *s, gsv_error *err)
+{
+  if (s->record != NULL)
+    gsv_record_arm (s->record);
+  return s->verifier == NULL || gsv_verifier_accepts (s->verifier, &err->error);
+}
+
 int
 gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
 {
   outcome o = { FALSE, FALSE, &err->error };
-  GMainContext *c = take_context (s->socket, cancel, &err->error);
+  GMainContext *c;
 
-  if (c == NULL)
-    return FALSE;
   if (s->verifier != NULL)
     gsv_verifier_begin (s->verifier);
+  /* Others may have read first, and so done it. A second one would be a
+   * rehandshake. */
+  if (gsv_tls_done (s))
+    return finish (s, err);
+  c = take_context (s->socket, cancel, &err->error);
+  if (c == NULL)
+    return FALSE;
   errno = 0;
   g_main_context_push_thread_default (c);
   g_tls_connection_handshake_async (s->tls, G_PRIORITY_DEFAULT, cancel, on_over, &o);
@@ -88,7 +102,5 @@ gsv_tls_handshake (gsv_stream *s, GCancellable *cancel, gsv_error *err)
       err->sys_errno = errno;
       return FALSE;
     }
-  if (s->record != NULL)
-    gsv_record_arm (s->record);
-  return s->verifier == NULL || gsv_verifier_accepts (s->verifier, &err->error);
+  return finish (s, err);
 }
