@@ -134,6 +134,13 @@ func (l *listener) listenAddr(i int) net.Addr {
 //
 // Errors are *net.OpError. Name resolution may block; it never holds the loop.
 func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
+	return l.ListenSource(network, address, nil)
+}
+
+// ListenSource is Listen with a source: the connections that are accepted there carry
+// it, any Go value, which comes back as the same value (the source_object of
+// g_socket_listener_add_address).
+func (l *SocketListener) ListenSource(network, address string, source any) (net.Addr, error) {
 	addr, v6only, err := sockaddr.Resolve(network, address)
 	if err != nil {
 		var op *net.OpError
@@ -142,7 +149,7 @@ func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
 		}
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return l.l.addAddress(addr, network, v6only, nil)
+	return l.l.addAddress(addr, network, v6only, source)
 }
 
 // AddAddress listens on a *net.TCPAddr (no IP address: every one of both families;
