@@ -230,7 +230,7 @@ func TestBlockLosesNoClient(t *testing.T) {
 					}
 				}
 			}()
-			for range 500/raceFactor {
+			for range 500 / raceFactor {
 				c := dial(t, scene.addr)
 				requireAnswer(t, c, "h")
 				_ = c.Close()
@@ -251,7 +251,7 @@ func TestBlockAndUnblockFromEverywhere(t *testing.T) {
 	done := make(chan struct{})
 	for range 4 {
 		go func() {
-			for range 200/raceFactor {
+			for range 200 / raceFactor {
 				svc.Unblock(h)
 				svc.Block(h)
 				svc.Unblock(h)

@@ -29,7 +29,7 @@ const (
 // errKind is why a client that sends anything but text is sent away.
 var errKind = errors.New("the client sent something that is not text")
 
-// session is one client on one WebSocket: read, write and beat run on a
+// session is one client on one WebSocket: read, write, beat and count run on a
 // goroutine each.
 type session struct {
 	door   *Door
@@ -67,11 +67,14 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 		written <- err
 	}()
 	beating, endBeating := context.WithCancel(d.ctx)
-	beaten := make(chan struct{})
-	go func() {
-		defer close(beaten)
-		s.beat(beating)
-	}()
+	var besides sync.WaitGroup
+	for _, does := range []func(context.Context){s.beat, s.count} {
+		besides.Add(1)
+		go func() {
+			defer besides.Done()
+			does(beating)
+		}()
+	}
 
 	readErr := s.read()
 	// Does nothing for one that left by /quit, idleness or the hub's will.
@@ -79,7 +82,7 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 	s.boundRest()
 	endBeating()
 	writeErr := <-written
-	<-beaten
+	besides.Wait()
 	d.logEnd(log, client, readErr, writeErr)
 }
 
