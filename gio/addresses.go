@@ -239,20 +239,32 @@ func (l *listener) addOnLoop(addr net.Addr, ref sourceRef, shared bool, f func(s
 	if err != nil {
 		return nil, err
 	}
-	got := make([]net.Addr, added.Count)
-	for i := range got {
-		for tries := 0; got[i] == nil && tries < 10; tries++ {
-			got[i] = l.native.SocketAddr(added.First + i)
-		}
-		if got[i] == nil {
-			got[i] = addr // never a nil one: what was asked for
-		}
-	}
+	got := l.socketAddrs(added.First, added.Count, addr)
 	l.addrs.add(added.First, got, ref, shared)
 	if l.kind != native.KindListener {
 		l.updateNow()
 	}
 	return got, nil
+}
+
+// socketAddrs are the addresses of sockets that were added. Where the kernel does not
+// tell, it is what was asked for, never a nil one.
+func (l *listener) socketAddrs(first, count int, asked net.Addr) []net.Addr {
+	got := make([]net.Addr, count)
+	for i := range got {
+		for tries := 0; got[i] == nil && tries < 10; tries++ {
+			got[i] = l.native.SocketAddr(first + i)
+		}
+		if got[i] == nil {
+			got[i] = asked
+		}
+	}
+	return got
+}
+
+// OthersAdded enters what other code that has the GObject has added.
+func (l *listener) OthersAdded(first, count int) {
+	l.addrs.add(first, l.socketAddrs(first, count, &net.UnixAddr{Net: "unix"}), sourceRef{}, true)
 }
 
 // AddInetPort listens on a TCP port of every address of the machine, IPv6 and
@@ -284,7 +296,10 @@ func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	return port, nil
 }
 
-// Addrs returns the addresses in the order in which they were added.
+// Addrs returns the addresses in the order in which they were added, also of what
+// other code has added to the GObject (Gotk4, C), which GIO itself tells nobody. It does
+// not show what that has added as a socket of its own making
+// (g_socket_listener_add_socket), of which there is no event.
 func (l *SocketListener) Addrs() []net.Addr {
 	t := &l.l.addrs
 	t.mu.Lock()

@@ -17,6 +17,11 @@ const (
 
 // count keeps the client told of the rooms until ctx is done.
 func (s *session) count(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.welcomed:
+	}
 	var out batch
 	for {
 		rooms, more, changed := s.door.cfg.Hub.Counts()

@@ -41,6 +41,9 @@ type session struct {
 	held  atomic.Bool   // the hub makes the client wait: nothing is read, not even a pong
 
 	bounded sync.Once // the time for the rest runs
+
+	greeted  sync.Once     // the Welcome went out, which is the first message
+	welcomed chan struct{} // closed by then
 }
 
 // talk lets one client into the hub and serves it until it has left.
@@ -57,7 +60,7 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 	stop := context.AfterFunc(client.Context(), func() { raw.Close() })
 	defer stop()
 
-	s := &session{door: d, conn: conn, raw: raw, client: client}
+	s := &session{door: d, conn: conn, raw: raw, client: client, welcomed: make(chan struct{})}
 	written := make(chan error, 1)
 	go func() {
 		err := s.write()
@@ -230,6 +233,7 @@ func (s *session) write() error {
 			if err := s.send(out.take()); err != nil {
 				return err
 			}
+			s.greeted.Do(func() { close(s.welcomed) })
 		}
 	}
 }
