@@ -53,7 +53,7 @@ func openWeb(chat *hub.Hub, opts *options, secure *tls.Config, addresses []liste
 	}
 	listener := svc.NetListener()
 	return &door{
-		addrs: addrs, protocol: protocol,
+		addrs: addrs, protocol: protocol, stats: svc.Stats,
 		serve: func() error {
 			if secure != nil {
 				return server.ServeTLS(listener, "", "")
