@@ -104,7 +104,7 @@ func TestAcceptedCountsWhatOtherCodeTook(t *testing.T) {
 	for range 5 {
 		say(t, dial(t, addr), "hello")
 	}
-	require.EqualValues(t, 5, h.Calls())
+	require.Equal(t, 5, h.Calls())
 	require.EqualValues(t, 5, svc.Stats().Accepted)
 	require.Zero(t, svc.Stats().Open, "they are not the library's")
 }
