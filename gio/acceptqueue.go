@@ -54,6 +54,13 @@ func (q *acceptQueue) state() (consumed, pending bool) {
 	return q.consumed(), len(q.pending) > 0
 }
 
+// pendingCount is how many clients are pending.
+func (q *acceptQueue) pendingCount() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.pending)
+}
+
 func (q *acceptQueue) consumed() bool { return q.consuming() || q.requested }
 
 func (q *acceptQueue) consuming() bool { return q.server != nil || q.conns > 0 || q.accepts > 0 }

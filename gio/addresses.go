@@ -134,6 +134,13 @@ func (l *listener) listenAddr(i int) net.Addr {
 //
 // Errors are *net.OpError. Name resolution may block; it never holds the loop.
 func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
+	return l.ListenSource(network, address, nil)
+}
+
+// ListenSource is Listen with a source: the connections that are accepted there carry
+// it, any Go value, which comes back as the same value (the source_object of
+// g_socket_listener_add_address).
+func (l *SocketListener) ListenSource(network, address string, source any) (net.Addr, error) {
 	addr, v6only, err := sockaddr.Resolve(network, address)
 	if err != nil {
 		var op *net.OpError
@@ -142,7 +149,7 @@ func (l *SocketListener) Listen(network, address string) (net.Addr, error) {
 		}
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return l.l.addAddress(addr, network, v6only, nil)
+	return l.l.addAddress(addr, network, v6only, source)
 }
 
 // AddAddress listens on a *net.TCPAddr (no IP address: every one of both families;
@@ -232,20 +239,32 @@ func (l *listener) addOnLoop(addr net.Addr, ref sourceRef, shared bool, f func(s
 	if err != nil {
 		return nil, err
 	}
-	got := make([]net.Addr, added.Count)
-	for i := range got {
-		for tries := 0; got[i] == nil && tries < 10; tries++ {
-			got[i] = l.native.SocketAddr(added.First + i)
-		}
-		if got[i] == nil {
-			got[i] = addr // never a nil one: what was asked for
-		}
-	}
+	got := l.socketAddrs(added.First, added.Count, addr)
 	l.addrs.add(added.First, got, ref, shared)
 	if l.kind != native.KindListener {
 		l.updateNow()
 	}
 	return got, nil
+}
+
+// socketAddrs are the addresses of sockets that were added. Where the kernel does not
+// tell, it is what was asked for, never a nil one.
+func (l *listener) socketAddrs(first, count int, asked net.Addr) []net.Addr {
+	got := make([]net.Addr, count)
+	for i := range got {
+		for tries := 0; got[i] == nil && tries < 10; tries++ {
+			got[i] = l.native.SocketAddr(first + i)
+		}
+		if got[i] == nil {
+			got[i] = asked
+		}
+	}
+	return got
+}
+
+// OthersAdded enters what other code that has the GObject has added.
+func (l *listener) OthersAdded(first, count int) {
+	l.addrs.add(first, l.socketAddrs(first, count, &net.UnixAddr{Net: "unix"}), sourceRef{}, true)
 }
 
 // AddInetPort listens on a TCP port of every address of the machine, IPv6 and
@@ -277,7 +296,10 @@ func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	return port, nil
 }
 
-// Addrs returns the addresses in the order in which they were added.
+// Addrs returns the addresses in the order in which they were added, also of what
+// other code has added to the GObject (Gotk4, C), which GIO itself tells nobody. It does
+// not show what that has added as a socket of its own making
+// (g_socket_listener_add_socket), of which there is no event.
 func (l *SocketListener) Addrs() []net.Addr {
 	t := &l.l.addrs
 	t.mu.Lock()

@@ -121,12 +121,15 @@ func afterListener(t *testing.T, l *gio.SocketListener) after {
 		"ConnectNotifyBacklog": func() error {
 			return ifTrue(l.ConnectNotifyBacklog(func(int) {}) == 0)
 		},
-		"Disconnect":  noErr(func() { l.Disconnect(1) }),
-		"Gotk4":       noErr(func() { l.Gotk4() }),
-		"Listen":      func() error { return errOf(l.Listen("tcp", "127.0.0.1:0")) },
-		"Loop":        func() error { return ifTrue(l.Loop() != nil) },
-		"NetListener": func() error { return errOf(l.NetListener().Accept()) },
-		"SetBacklog":  noErr(func() { l.SetBacklog(3) }),
+		"Block":        noErr(func() { l.Block(1) }),
+		"Unblock":      noErr(func() { l.Unblock(1) }),
+		"Disconnect":   noErr(func() { l.Disconnect(1) }),
+		"Gotk4":        noErr(func() { l.Gotk4() }),
+		"Listen":       func() error { return errOf(l.Listen("tcp", "127.0.0.1:0")) },
+		"ListenSource": func() error { return errOf(l.ListenSource("tcp", "127.0.0.1:0", 1)) },
+		"Loop":         func() error { return ifTrue(l.Loop() != nil) },
+		"NetListener":  func() error { return errOf(l.NetListener().Accept()) },
+		"SetBacklog":   noErr(func() { l.SetBacklog(3) }),
 	}
 }
 
@@ -146,6 +149,7 @@ func afterService(t *testing.T, s *gio.SocketService) after {
 		return errNothing
 	}
 	table["Done"] = func() error { <-s.Done(); return errNone }
+	table["Stats"] = noErr(func() { s.Stats() })
 	table["IsActive"] = noErr(func() { s.IsActive() })
 	table["Serve"] = func() error { return s.Serve(ctx, gio.HandlerFunc(echo)) }
 	table["SetActive"] = noErr(func() { s.SetActive(true) })

@@ -10,7 +10,6 @@ type connTable struct {
 	mu       sync.Mutex // protects what follows; see listener for the order
 	first    *conn
 	n        int
-	accepted uint64
 	waiting  bool          // somebody is to be told when there is room again
 	handling int           // handlers of Serve and "run" in progress
 	idle     chan struct{} // non-nil: closed when handling drops to 0
@@ -27,7 +26,6 @@ func (t *connTable) add(c *conn, handling bool) {
 	if c.inTable || c.closed() { // its handler closed it at once
 		return
 	}
-	t.accepted++
 	c.inTable = true
 	c.next = t.first
 	if c.next != nil {
@@ -75,11 +73,11 @@ func (t *connTable) room() int {
 
 func (t *connTable) full() bool { return t.room() == 0 }
 
-// count is how many are open.
-func (t *connTable) count() int {
+// counts are how many are open, and how many handlers are in progress.
+func (t *connTable) counts() (open, handling int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.n
+	return t.n, t.handling
 }
 
 // handles is called when a connection already in the table gets a handler, or one

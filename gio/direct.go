@@ -212,6 +212,7 @@ func (a *acceptLoop) some() (v acceptVerdict, more bool) {
 	n, errno := a.accept(most)
 	if n > 0 {
 		a.gone = 0
+		l.accepted.direct.Add(uint64(n))
 	}
 	for i := range n {
 		a.deliver(&a.batch[i])

@@ -30,7 +30,9 @@
 //   - Conns, Accept and NetListener: one after the other, as fast as you ask.
 //
 // A service that nobody would take a client from does not accept: clients wait
-// in the kernel until there is a handler.
+// in the kernel until there is a handler, or one that Block keeps from being called
+// is unblocked. SocketService.Stats tells how many came and are here, and why nobody
+// is accepted, in words.
 //
 // GIO's objects own the sockets and the service, and GIO accepts, on the loop's
 // thread, wherever anybody can see an emission of "incoming": a handler is
@@ -104,7 +106,8 @@
 //
 // ServiceConfig.Loop names the loop. A GTK program gives glibloop.Default(),
 // which GTK iterates. With none, the service has a loop of its own on a thread
-// of its own.
+// of its own. glibloop.ThreadDefault is what a GIO program gets without asking: the
+// context that the thread has pushed.
 //
 // # Who owns a connection
 //

@@ -64,11 +64,7 @@ func (s *SocketService) InDirect() bool { return s.l.mode.direct.Load() != nil }
 func (s *SocketService) Sync() { _ = s.l.call(func() error { s.l.updateNow(); return nil }) }
 
 // Pending is how many accepted connections nobody has asked for yet.
-func (s *SocketService) Pending() int {
-	s.l.queue.mu.Lock()
-	defer s.l.queue.mu.Unlock()
-	return len(s.l.queue.pending)
-}
+func (s *SocketService) Pending() int { return s.Stats().Pending }
 
 // Serving tells whether Serve has begun.
 func (s *SocketService) Serving() bool {
@@ -80,14 +76,10 @@ func (s *SocketService) Serving() bool {
 func (s *SocketService) Asked() bool { return s.l.queue.waits() }
 
 // OpenConns is how many connections are in the table of open ones.
-func (s *SocketService) OpenConns() int { return s.l.conns.count() }
+func (s *SocketService) OpenConns() int { return s.Stats().Open }
 
 // Handling is how many handlers of Serve and run are in progress.
-func (s *SocketService) Handling() int {
-	s.l.conns.mu.Lock()
-	defer s.l.conns.mu.Unlock()
-	return s.l.conns.handling
-}
+func (s *SocketService) Handling() int { return s.Stats().Handling }
 
 // WaitForHandlers waits until n handlers are in progress.
 func WaitForHandlers(t testing.TB, s *SocketService, n int) {

@@ -51,7 +51,7 @@ func (l *listener) Incoming(handler uint64, in *native.Incoming) native.Verdict 
 	}
 	v.ChainUp = true
 	if l.kind == native.KindThreaded {
-		l.willRun(in, &v)
+		l.willRun(in, seen, &v)
 	}
 	return v
 }

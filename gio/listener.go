@@ -46,12 +46,14 @@ type listener struct {
 	tls     *serverTLS // nil: plain
 
 	active  atomic.Bool // the property "active": what the user last asked for
+	started atomic.Bool // it has been active
 	exposed atomic.Bool // others have the GObject, and may take clients
 
 	addrs    addressTable
 	signals  signalTable
 	queue    acceptQueue
 	conns    connTable
+	accepted acceptCount
 	mode     acceptMode
 	workers  workerTable
 	poller   netfd.SharedPoller // where connections wait that have seldom waited
@@ -98,6 +100,7 @@ func newListener(kind int, cfg ServiceConfig, maxThreads int, at callSite) *list
 	}
 	active := kind != native.KindListener && !cfg.Inactive
 	l.active.Store(active)
+	l.started.Store(active)
 	l.mode.notified = active
 	l.native = native.NewListener(kind, l, l.loop, active, backlog)
 	l.update()

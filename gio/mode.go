@@ -202,6 +202,9 @@ func (l *listener) retryLater() {
 // on that one's thread: IsActive agrees with the property from here on.
 func (l *listener) ActiveChanged(active bool) {
 	l.active.Store(active)
+	if active {
+		l.started.Store(true)
+	}
 	_ = l.loop.Invoke(l.activeChanged)
 }
 

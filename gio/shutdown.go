@@ -74,6 +74,7 @@ func (l *listener) closeNative() error {
 	for _, c := range l.signals.close() {
 		l.native.Disconnect(c)
 	}
+	l.accepted.end(l.native)
 	l.native.Close()
 	for _, s := range sources {
 		s.release()

@@ -95,6 +95,42 @@ func (l *listener) disconnect(id SignalHandle) {
 	})
 }
 
+// Block keeps a handler from being called until Unblock, without giving up its place
+// among the others (g_signal_handler_block): n Blocks need n Unblocks. One of a signal
+// in progress whose turn has not come is not called either; a handler may block
+// itself. An unknown handle, or one that was disconnected, is ignored.
+//
+// A handler of ConnectIncoming or ConnectRun that is blocked takes no clients, so a
+// service that has no other, and no Serve, Accept or Conns, accepts nobody: clients
+// wait, and none is lost. GIO would close who comes. What a signal would have told
+// meanwhile, such as "notify::active", is not told later.
+//
+// Block and Unblock wait for the loop: don't call them while the loop waits for you.
+func (l *SocketListener) Block(h SignalHandle) {
+	l.l.setBlocked(h, l.l.signals.block, l.l.native.Block)
+}
+
+// Unblock undoes one Block (g_signal_handler_unblock); clients that wait are offered
+// to the handler. On a handler that is not blocked, which is a critical in C, on an
+// unknown one or one that was disconnected it does nothing.
+func (l *SocketListener) Unblock(h SignalHandle) {
+	l.l.setBlocked(h, l.l.signals.unblock, l.l.native.Unblock)
+}
+
+// setBlocked has the table and GObject count the same.
+func (l *listener) setBlocked(id SignalHandle, count func(SignalHandle) (c uint64, ok bool), native func(c uint64)) {
+	_ = l.call(func() error {
+		if l.life.nativeClosed {
+			return l.closedError()
+		}
+		if c, ok := count(id); ok {
+			native(c)
+			l.updateNow()
+		}
+		return nil
+	})
+}
+
 // ConnectEvent connects f to the listener's "event" signal: f is called for
 // each socket that is added, four times in the order of the ListenerEvents, or
 // until one fails. addr is the address asked for in ListenerBinding and the
@@ -137,7 +173,7 @@ func (l *listener) emitActive(active bool) {
 	}
 	l.mode.notified = active
 	for _, id := range l.signals.notifying() {
-		if h := l.signals.handler(uint64(id)); h != nil { // not disconnected meanwhile
+		if h := l.signals.unblocked(id); h != nil { // not disconnected or blocked meanwhile
 			l.callback("ConnectNotifyActive handler", h.at, func() { h.fn.(notifyActiveFunc)(active) })
 		}
 	}

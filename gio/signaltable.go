@@ -9,8 +9,14 @@ type SignalHandle uint64
 type handler struct {
 	fn any // nil panics at connecting, so never nil
 	at callSite
-	c  uint64 // GObject's handler id; 0 for what is emitted by Go alone; under the table's lock
+
+	// Under the table's lock.
+	c      uint64 // GObject's handler id; 0 for what is emitted by Go alone
+	blocks int    // Blocks without an Unblock
 }
+
+// asked tells whether GObject asks the handler for a client.
+func (h *handler) asked() bool { return takesClients(h.fn) && h.c != 0 && h.blocks == 0 }
 
 // signalTable has the Go functions that are connected to a listener's signals.
 type signalTable struct {
@@ -18,8 +24,8 @@ type signalTable struct {
 	closed   bool
 	handlers map[SignalHandle]*handler
 	last     SignalHandle
-	taking   int    // handlers that may take a client, and GObject asks
-	gen      uint64 // grows with each of those that is connected
+	taking   int    // handlers that GObject asks for a client
+	gen      uint64 // grows with each of those that is connected or unblocked
 }
 
 // add enters a function; nil after close.
@@ -47,10 +53,54 @@ func (t *signalTable) remove(id SignalHandle) *handler {
 		return nil
 	}
 	delete(t.handlers, id)
-	if takesClients(h.fn) && h.c != 0 {
+	if h.asked() {
 		t.taking--
 	}
 	return h
+}
+
+// block counts one Block of a handler more, and unblock one less, with GObject's id
+// of it; false when there is no such handler, or none that is blocked. On the loop's
+// thread, so that GObject counts the same.
+func (t *signalTable) block(id SignalHandle) (c uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.handlers[id]
+	if h == nil {
+		return 0, false
+	}
+	if h.asked() {
+		t.taking--
+	}
+	h.blocks++
+	return h.c, true
+}
+
+func (t *signalTable) unblock(id SignalHandle) (c uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.handlers[id]
+	if h == nil || h.blocks == 0 {
+		return 0, false
+	}
+	h.blocks--
+	if h.asked() {
+		t.taking++
+		t.gen++
+	}
+	return h.c, true
+}
+
+// blocked tells whether a handler that could take clients is blocked.
+func (t *signalTable) blocked() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range t.handlers {
+		if takesClients(h.fn) && h.blocks > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // handler returns the function behind a handle that C calls with, or nil.
@@ -58,6 +108,16 @@ func (t *signalTable) handler(id uint64) *handler {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.handlers[SignalHandle(id)]
+}
+
+// unblocked is handler for a call that GObject does not make.
+func (t *signalTable) unblocked(id SignalHandle) *handler {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h := t.handlers[id]; h != nil && h.blocks == 0 {
+		return h
+	}
+	return nil
 }
 
 // connected notes, and connection tells, GObject's id of a handler. Only from here
@@ -97,21 +157,21 @@ func (t *signalTable) runs() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, h := range t.handlers {
-		if _, ok := h.fn.(runFunc); ok && h.c != 0 {
+		if _, ok := h.fn.(runFunc); ok && h.asked() {
 			return true
 		}
 	}
 	return false
 }
 
-// notifying are the handles of the handlers of "notify::active", in the order of
-// connecting.
+// notifying are the handles of the handlers of "notify::active" that are not
+// blocked, in the order of connecting.
 func (t *signalTable) notifying() (ids []SignalHandle) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id := SignalHandle(1); id <= t.last; id++ {
 		if h := t.handlers[id]; h != nil {
-			if _, ok := h.fn.(notifyActiveFunc); ok {
+			if _, ok := h.fn.(notifyActiveFunc); ok && h.blocks == 0 {
 				ids = append(ids, id)
 			}
 		}

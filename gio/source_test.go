@@ -157,3 +157,18 @@ func TestSourcesAreForgottenAtClose(t *testing.T) {
 		return now <= before
 	}))
 }
+
+func TestListenSourceComesBack(t *testing.T) {
+	type value struct{ n int }
+	l := gio.NewSocketListener(nil)
+	defer l.Close()
+	want := &value{7}
+	addr, err := l.ListenSource("tcp", "127.0.0.1:0", want)
+	require.NoError(t, err)
+	require.Same(t, want, sourceOf(t, l, addr))
+	addr, err = l.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.Nil(t, sourceOf(t, l, addr))
+	_, err = l.ListenSource("carrier pigeon", "home", want)
+	require.ErrorIs(t, err, net.UnknownNetworkError("carrier pigeon"))
+}

@@ -21,6 +21,11 @@ type workerTable struct {
 type running struct {
 	sc   *SocketConnection // nil: no handler in Go wants it
 	kept bool              // a handler returned true and owns it
+
+	// For one of whom no handler in Go was asked after all: all were blocked or
+	// disconnected meanwhile.
+	asked   bool
+	pending pendingClient
 }
 
 // full tells whether every worker is busy; remove tells when that ends.
@@ -58,13 +63,14 @@ func (t *workerTable) remove(conn unsafe.Pointer) (r *running, waiting bool) {
 // thread of GIO's pool. It is in the table from here on, not from when the
 // thread has got going: MaxConns counts it, Shutdown waits for it, and Close
 // closes it.
-func (l *listener) willRun(in *native.Incoming, v *native.Verdict) {
+func (l *listener) willRun(in *native.Incoming, seen uint64, v *native.Verdict) {
 	r := &running{}
 	if l.runs() {
 		if v.KeepRef {
 			native.ObjectRef(in.Pointer()) // the one on offer was given up with the Go side
 		}
 		r.sc, v.KeepRef = newConn(l, in), true
+		r.pending = pendingClient{sc: r.sc, source: in.SourcePointer(), seen: seen}
 		l.conns.add(r.sc.c, true)
 		v.Pause |= l.fullReasons()
 	} else {
@@ -94,6 +100,7 @@ func (l *listener) Run(handler uint64, conn unsafe.Pointer) native.Verdict {
 	if r.sc == nil || (l.life.ending.Load() && r.sc.c.closed()) {
 		return native.Verdict{} // f was connected too late for this client; or Close came first
 	}
+	r.asked = true
 	if !l.offer(incomingFunc(f), what, at, r.sc) {
 		return native.Verdict{}
 	}
@@ -110,11 +117,17 @@ func (l *listener) RunEnded(conn unsafe.Pointer) {
 	if r == nil {
 		return
 	}
+	again := false
 	if r.sc != nil && !r.kept && !r.sc.c.detached.Load() {
-		r.sc.c.end(false)
+		// Once others have the GObject, one of theirs may have taken the client.
+		if again = !r.asked && !l.exposed.Load() && !r.sc.c.closed(); again {
+			l.put(r.pending)
+		} else {
+			r.sc.c.end(false)
+		}
 	}
 	l.handled()
-	if waiting {
+	if waiting || again {
 		l.update()
 	}
 }

@@ -115,6 +115,14 @@ func defaultContext() unsafe.Pointer {
 	return unsafe.Pointer(C.g_main_context_default())
 }
 
+// threadDefault is the context that the calling thread has pushed as its default, or
+// the default one, with a reference for unrefContext.
+func threadDefault() unsafe.Pointer {
+	return unsafe.Pointer(C.g_main_context_ref_thread_default())
+}
+
+func unrefContext(context unsafe.Pointer) { C.g_main_context_unref((*C.GMainContext)(context)) }
+
 // context is the *GMainContext itself, as an identity.
 func (k *core) context() unsafe.Pointer { return unsafe.Pointer(k.c.context) }
 

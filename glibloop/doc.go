@@ -15,7 +15,8 @@
 //
 // [New] makes a private loop that already runs on a thread of its own. [Default]
 // is the default main context, which GTK or a GApplication iterates, or
-// [Loop.Run]. [Adopt] is any other context, iterated by somebody else. There is
+// [Loop.Run]. [Adopt] is any other context, iterated by somebody else, and
+// [ThreadDefault] the one that the calling thread has pushed as its default. There is
 // one Loop for a context.
 //
 // # Which call

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -57,6 +58,24 @@ func ExampleAdopt() {
 	<-ended
 	_ = loop.Close()
 	// Output: on the loop: true
+}
+
+// As in C: what is made while a context is pushed belongs to it.
+func ExampleThreadDefault() {
+	runtime.LockOSThread() // a context is pushed for this thread alone
+	defer runtime.UnlockOSThread()
+	mainContext := glib.NewMainContext()
+	mainContext.PushThreadDefault()
+	defer mainContext.PopThreadDefault()
+
+	loop := glibloop.ThreadDefault()
+	defer loop.Close()
+	fmt.Println(loop == glibloop.Adopt(mainContext), loop == glibloop.Default())
+	_ = loop.Post(func() { fmt.Println("on the loop:", loop.OnLoop()) })
+	mainContext.Iteration(false)
+	// Output:
+	// true false
+	// on the loop: true
 }
 
 func ExampleLoop_Call() {

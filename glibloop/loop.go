@@ -87,6 +87,22 @@ func New() *Loop {
 // a GApplication iterates it, or [Loop.Run]. It cannot be closed.
 func Default() *Loop { return adopt(defaultContext()) }
 
+// ThreadDefault is the loop of the context that the calling thread has pushed as its
+// default (g_main_context_get_thread_default), and [Default] where it has none: the
+// context on which GIO begins what is asynchronous. In callbacks that a loop
+// dispatches it is that loop. As [Adopt], it is the same Loop for one context until that
+// is closed, and Close is the caller's to call on one that nobody had before.
+//
+// Which thread that is depends on the goroutine: one that has pushed a context is
+// locked to its thread by [runtime.LockOSThread] for as long, as the pop must be on the
+// same one. On any other goroutine ThreadDefault is Default, or, where code in C pushed
+// a context on the thread and left it there, chance.
+func ThreadDefault() *Loop {
+	context := threadDefault()
+	defer unrefContext(context)
+	return adopt(context)
+}
+
 // Adopt is the loop of a context that somebody else iterates. For one context
 // it is the same Loop until that is closed, whether it was adopted, made by
 // [New] or is [Default]; nil is the default context. The Loop takes a

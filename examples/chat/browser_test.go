@@ -25,6 +25,7 @@ func TestInABrowser(t *testing.T) {
 		"fits a phone, and the dark":      browserFits,
 		"does not move what is read":      browserStays,
 		"is used with the keyboard alone": browserKeys,
+		"counts who is where":             browserCounts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}

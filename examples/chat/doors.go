@@ -16,7 +16,8 @@ import (
 // door is a set of addresses and those who come in there.
 type door struct {
 	addrs    []net.Addr
-	protocol string       // for the announcement, "" for lines of text
+	protocol string // for the announcement, "" for lines of text
+	stats    func() gio.Stats
 	serve    func() error // until shutdown or close
 	shutdown func(context.Context) error
 	close    func() error
@@ -107,7 +108,7 @@ func openLines(chat *hub.Hub, opts *options, secure *gio.TLSConfig, addresses []
 		svc.Close()
 		return nil, err
 	}
-	d := &door{addrs: addrs, shutdown: svc.Shutdown, close: svc.Close}
+	d := &door{addrs: addrs, stats: svc.Stats, shutdown: svc.Shutdown, close: svc.Close}
 	handler := terminals(chat, opts, log)
 	if secure != nil {
 		d.protocol, d.reload = "TLS", svc.ReloadTLS

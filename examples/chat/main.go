@@ -58,6 +58,7 @@ func serve(ctx context.Context, opts *options, stdout io.Writer, log *slog.Logge
 		}
 		defer closeLink(link)
 	}
+	defer open.logOnSignal(chat, log)()
 	served := open.serve()
 	// A client that connects before a door is served waits in the kernel.
 	if err := open.announce(stdout); err != nil {

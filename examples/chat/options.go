@@ -37,6 +37,9 @@ Come in from other terminals, and type /help there:
 
 or with a browser: http://127.0.0.1:9080/
 
+SIGUSR1 has it log how many came and are here, for each address, and if nobody
+is accepted there, why.
+
 With a certificate people come in over TLS. To make one for trying out, and to
 use it:
 

@@ -55,7 +55,7 @@ func openWeb(chat *hub.Hub, opts *options, cert *certificate, addresses []listen
 	}
 	listener := svc.NetListener()
 	return &door{
-		addrs: addrs, protocol: protocol, reload: reload,
+		addrs: addrs, protocol: protocol, reload: reload, stats: svc.Stats,
 		serve: func() error {
 			if cert != nil {
 				return server.ServeTLS(listener, "", "")

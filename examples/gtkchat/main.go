@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/diamondburned/gotk4/pkg/gio/v2"
 	"github.com/diamondburned/gotk4/pkg/gtk/v4"
@@ -102,6 +103,18 @@ func (c *chat) start(ctx context.Context) {
 	})
 	context.AfterFunc(ctx, c.end)
 	go c.run()
+	c.watch()
+}
+
+// watch shows each second how the server is doing, until it ends.
+func (c *chat) watch() {
+	select {
+	case <-c.ran:
+		return
+	default:
+	}
+	c.window.ShowStatus(c.conversation.Status())
+	glibloop.Default().AfterFunc(time.Second, c.watch)
 }
 
 // run is the goroutine of the conversation.

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"image"
+	"image/png"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,6 +105,34 @@ func TestAWindowAndATerminalTalk(t *testing.T) {
 	alice.Expect("* zoe waves\n")
 	server.Signal(os.Interrupt)
 	require.True(t, strings.HasSuffix(alice.Rest(), "* The server is shutting down. Goodbye.\n"))
+	require.Equal(t, program.OK, server.Wait())
+	require.Empty(t, server.Stderr())
+}
+
+// title is the part of a window where its title is, without the buttons.
+var title = image.Rect(150, 20, 600, 70)
+
+func TestTheTitleTellsHowManyCame(t *testing.T) {
+	d := screen(t)
+	server := start(t, d, "-listen", "tcp:127.0.0.1:0", "-name", "zoe")
+	addr := server.Addrs(1)[0]
+	require.NoError(t, d.Focus(addr.String()))
+	before := settled(t, d)
+	alice := servertest.Dial(t, addr)
+	alice.Send("/nick alice\n")
+	alice.Expect("You are alice now.")
+	require.Eventually(t, func() bool {
+		now, err := d.Picture()
+		return err == nil && display.Changed(before, now, title) > 0
+	}, servertest.Patience, 20*time.Millisecond)
+	if dir := os.Getenv("GLIBSERVE_SCREENSHOTS"); dir != "" { // for a person
+		f, err := os.Create(filepath.Join(dir, "gtkchat.png"))
+		require.NoError(t, err)
+		require.NoError(t, png.Encode(f, settled(t, d)))
+		require.NoError(t, f.Close())
+	}
+	server.Signal(os.Interrupt)
+	require.Contains(t, alice.Rest(), "Goodbye")
 	require.Equal(t, program.OK, server.Wait())
 	require.Empty(t, server.Stderr())
 }

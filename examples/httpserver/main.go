@@ -7,10 +7,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"expvar"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/glibserve/glibserve/examples/shared/listen"
@@ -39,12 +41,18 @@ for trying out, and to use it:
         -subj /CN=localhost -days 30 -keyout key.pem -out cert.pem
     httpserver -tls-cert cert.pem -tls-key key.pem
     curl --insecure https://127.0.0.1:8080/
+
+How many clients came and are here, and if nobody is accepted, why:
+
+    httpserver -expvar
+    curl http://127.0.0.1:8080/debug/vars
 `
 
 type options struct {
 	addresses []listen.Address
 	cert, key string
 	dir       string
+	vars      bool // publish the variables of package expvar
 	grace     time.Duration
 	header    time.Duration // for a request's header to come in
 	idle      time.Duration // between two requests
@@ -61,6 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.cert, "tls-cert", "", "`file` with the certificate, and those of its issuers, in PEM")
 	flags.StringVar(&o.key, "tls-key", "", "`file` with the certificate's private key in PEM")
 	flags.StringVar(&o.dir, "dir", "", "`folder` whose files to serve, all of them, to anybody who asks")
+	flags.BoolVar(&o.vars, "expvar", false, "serve /debug/vars, the variables of package expvar, to anybody who asks:\nthe service's numbers are the one named service")
 	flags.DurationVar(&o.header, "header-timeout", 10*time.Second, "end a connection whose request, or TLS handshake, takes longer\nthan this `time` to come in, and so one that sends a byte now and then")
 	flags.DurationVar(&o.idle, "idle-timeout", 2*time.Minute, "end a connection that sends no further request for this `time`")
 	flags.DurationVar(&o.grace, "grace", 5*time.Second, "how long requests may go on after Ctrl-C")
@@ -86,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // serve listens, says so, and serves until ctx is done.
 func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	server := &http.Server{
-		Handler:           handler(o.dir),
+		Handler:           handler(o),
 		ReadHeaderTimeout: o.header,
 		IdleTimeout:       o.idle,
 	}
@@ -100,6 +109,7 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 
 	svc := gio.NewSocketService(nil)
 	defer svc.Close()
+	serving.Store(svc)
 	addrs, err := listen.Open(svc, o.addresses)
 	if err != nil {
 		return err
@@ -133,11 +143,30 @@ func serve(ctx context.Context, o *options, stdout io.Writer) error {
 	return err
 }
 
-func handler(dir string) http.Handler {
-	if dir != "" {
-		return http.FileServer(http.Dir(dir))
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// serving is the service whose numbers the variable shows.
+var serving atomic.Pointer[gio.SocketService]
+
+func init() {
+	expvar.Publish("service", expvar.Func(func() any {
+		if svc := serving.Load(); svc != nil {
+			return svc.Stats()
+		}
+		return nil
+	}))
+}
+
+func handler(o *options) http.Handler {
+	var pages http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello over %s\n", r.Proto)
 	})
+	if o.dir != "" {
+		pages = http.FileServer(http.Dir(o.dir))
+	}
+	if !o.vars {
+		return pages
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.Handle("/debug/vars", expvar.Handler())
+	return mux
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/examples/shared/servertest"
+	"github.com/glibserve/glibserve/gio"
 )
 
 // start runs the server and returns its address. At the end of the test it is
@@ -84,6 +86,22 @@ func TestServesFilesWhole(t *testing.T) {
 	address := start(t, "-dir", dir)
 	_, body := get(t, &http.Client{Transport: &http.Transport{}}, "http://"+address+"/file")
 	require.True(t, bytes.Equal(content, []byte(body)))
+}
+
+func TestPublishesWhatTheServiceDoes(t *testing.T) {
+	address := start(t, "-expvar")
+	client := &http.Client{Transport: &http.Transport{}}
+	_, hello := get(t, client, "http://"+address+"/")
+	require.Equal(t, "hello over HTTP/1.1\n", hello)
+	_, body := get(t, client, "http://"+address+"/debug/vars")
+	var vars struct{ Service gio.Stats }
+	require.NoError(t, json.Unmarshal([]byte(body), &vars))
+	require.EqualValues(t, 1, vars.Service.Accepted)
+	require.Equal(t, 1, vars.Service.Open)
+	require.True(t, vars.Service.Active)
+
+	_, body = get(t, client, "http://"+start(t)+"/debug/vars")
+	require.Equal(t, "hello over HTTP/1.1\n", body, "not unless it is asked for")
 }
 
 func TestRefusesWithTheReason(t *testing.T) {

@@ -207,6 +207,7 @@ func (h *Hub) setTopic(c *Client, text string) {
 		return
 	}
 	c.room.topic = text
+	h.recount()
 	// After the one that it replaces, even if that came from a clock that is ahead.
 	c.room.topicSet = topicStamp{max(nanoseconds(), c.room.topicSet.at+1), h.cfg.Server}
 	h.say(c, TopicSet, text)

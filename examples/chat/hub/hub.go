@@ -59,6 +59,10 @@ type Hub struct {
 	lastID     uint64
 	lastGuest  int
 	greeting   string // for those who enter: see Greet
+
+	counts    []RoomInfo    // see Counts
+	uncounted int           // the rooms that are not in it
+	changed   chan struct{} // nil: counts is out of date
 }
 
 // New makes a hub. It panics when Config.Lobby cannot be the name of a room.

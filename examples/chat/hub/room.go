@@ -71,6 +71,7 @@ func (h *Hub) enter(c *Client, r *room) {
 	h.broadcast(r, &Event{Kind: Joined, From: c.nick.shown, SenderID: c.id})
 	r.members[c] = struct{}{}
 	c.room = r
+	h.recount()
 	if c.server != nil {
 		return
 	}
@@ -89,6 +90,7 @@ func (h *Hub) exit(c *Client, why string) {
 	}
 	delete(r.members, c)
 	c.room = nil
+	h.recount()
 	h.broadcast(r, &Event{Kind: Left, From: c.nick.shown, SenderID: c.id, Text: why})
 	h.forgetEmpty(r)
 }

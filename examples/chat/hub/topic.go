@@ -58,6 +58,7 @@ func (h *Hub) TakeTopics(topics []Change) {
 		}
 		before := r.topic
 		r.topic, r.topicSet = ch.Text, stamp
+		h.recount()
 		switch r.topic {
 		case before:
 		case "":

@@ -29,7 +29,7 @@ const (
 // errKind is why a client that sends anything but text is sent away.
 var errKind = errors.New("the client sent something that is not text")
 
-// session is one client on one WebSocket: read, write and beat run on a
+// session is one client on one WebSocket: read, write, beat and count run on a
 // goroutine each.
 type session struct {
 	door   *Door
@@ -41,6 +41,9 @@ type session struct {
 	held  atomic.Bool   // the hub makes the client wait: nothing is read, not even a pong
 
 	bounded sync.Once // the time for the rest runs
+
+	greeted  sync.Once     // the Welcome went out, which is the first message
+	welcomed chan struct{} // closed by then
 }
 
 // talk lets one client into the hub and serves it until it has left.
@@ -57,7 +60,7 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 	stop := context.AfterFunc(client.Context(), func() { raw.Close() })
 	defer stop()
 
-	s := &session{door: d, conn: conn, raw: raw, client: client}
+	s := &session{door: d, conn: conn, raw: raw, client: client, welcomed: make(chan struct{})}
 	written := make(chan error, 1)
 	go func() {
 		err := s.write()
@@ -67,11 +70,14 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 		written <- err
 	}()
 	beating, endBeating := context.WithCancel(d.ctx)
-	beaten := make(chan struct{})
-	go func() {
-		defer close(beaten)
-		s.beat(beating)
-	}()
+	var besides sync.WaitGroup
+	for _, does := range []func(context.Context){s.beat, s.count} {
+		besides.Add(1)
+		go func() {
+			defer besides.Done()
+			does(beating)
+		}()
+	}
 
 	readErr := s.read()
 	// Does nothing for one that left by /quit, idleness or the hub's will.
@@ -79,7 +85,7 @@ func (d *Door) talk(conn *websocket.Conn, raw net.Conn, origin hub.Origin, log *
 	s.boundRest()
 	endBeating()
 	writeErr := <-written
-	<-beaten
+	besides.Wait()
 	d.logEnd(log, client, readErr, writeErr)
 }
 
@@ -227,6 +233,7 @@ func (s *session) write() error {
 			if err := s.send(out.take()); err != nil {
 				return err
 			}
+			s.greeted.Do(func() { close(s.welcomed) })
 		}
 	}
 }

@@ -3,6 +3,7 @@ package talk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -89,6 +90,16 @@ func (h *Host) Places() []string {
 	words := make([]string, len(h.addrs))
 	for i, addr := range h.addrs {
 		words[i] = addr.Network() + " " + addr.String()
+	}
+	return words
+}
+
+// Status tells how many came and are here, and why nobody can come in, if that is so.
+func (h *Host) Status() string {
+	st := h.svc.Stats()
+	words := fmt.Sprintf("%d came, %d connected", st.Accepted, st.Open)
+	if len(st.Paused) > 0 {
+		words += ", nobody can come in: " + strings.Join(st.Paused, "; ")
 	}
 	return words
 }

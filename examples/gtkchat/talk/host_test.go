@@ -4,11 +4,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
 	"github.com/glibserve/glibserve/examples/shared/listen"
+	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
 func TestTheHostAndATerminalTalk(t *testing.T) {
@@ -37,6 +39,20 @@ func TestTheHostAndATerminalTalk(t *testing.T) {
 		h.expect("notice : alice left: so long")
 		h.expectPeople("zoë")
 	}
+}
+
+func TestTheHostKnowsHowManyCame(t *testing.T) {
+	h, addrs := host(t, "zoë")
+	h.expectPeople("zoë")
+	alice := enter(t, addrs[0], "alice")
+	require.Equal(t, "1 came, 1 connected", h.Status())
+	enter(t, addrs[1], "bob")
+	require.Equal(t, "2 came, 2 connected", h.Status())
+	alice.Send("/quit\n")
+	alice.Rest()
+	require.Eventually(t, func() bool { return h.Status() == "2 came, 1 connected" }, servertest.Patience, time.Millisecond)
+	h.Close()
+	require.Equal(t, "2 came, 0 connected, nobody can come in: closed", h.Status())
 }
 
 func TestTheHostSeesHowOthersComeIn(t *testing.T) {

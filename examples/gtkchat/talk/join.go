@@ -75,6 +75,9 @@ func newJoined(place listen.Address, conn net.Conn) *Joined {
 	return &Joined{place: place, conn: conn, typed: newTyped(), said: make(chan hub.Event), ended: make(chan struct{})}
 }
 
+// Status is nothing: the server is not in this process.
+func (j *Joined) Status() string { return "" }
+
 // Places names the server.
 func (j *Joined) Places() []string { return []string{j.place.Network + " " + j.place.Address} }
 

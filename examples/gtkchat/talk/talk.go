@@ -27,6 +27,10 @@ type Conversation interface {
 	// to. Not for the thread that show needs.
 	Close()
 
+	// Status is how a server in this process is doing, in a few words, and "" for a
+	// guest. It never waits.
+	Status() string
+
 	// Places is where the conversation is, for a window's title, such as
 	// "tcp 127.0.0.1:9003".
 	Places() []string

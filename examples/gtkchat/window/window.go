@@ -33,6 +33,8 @@ type Window struct {
 	entry    *gtk.Entry
 
 	places string
+	topic  string
+	status string
 	say    func(text string) bool
 	ended  bool
 }
@@ -129,15 +131,32 @@ func (w *Window) Show(u talk.Update) {
 		room = "gtkchat"
 	}
 	w.title.SetText(room)
-	subtitle := w.places
-	if u.Room.Topic != "" {
-		subtitle = u.Room.Topic + "  ·  " + subtitle
-	}
-	w.subtitle.SetText(subtitle)
-	w.subtitle.SetTooltipText(subtitle)
+	w.topic = u.Room.Topic
+	w.describe()
 	if u.Room.Me != "" && !w.ended {
 		w.entry.SetPlaceholderText("Say something as " + u.Room.Me + ", or /help")
 	}
+}
+
+// ShowStatus shows how the server is doing, beside where it is.
+func (w *Window) ShowStatus(status string) {
+	if status != w.status {
+		w.status = status
+		w.describe()
+	}
+}
+
+// describe fills in the second line of the title.
+func (w *Window) describe() {
+	var parts []string
+	for _, part := range []string{w.topic, w.places, w.status} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	subtitle := strings.Join(parts, "  ·  ")
+	w.subtitle.SetText(subtitle)
+	w.subtitle.SetTooltipText(subtitle)
 }
 
 // End shows that nothing more will come, and why.

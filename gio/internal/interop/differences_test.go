@@ -113,6 +113,40 @@ var differences = []difference{
 		},
 	},
 	{
+		scene: "every-handler-blocked",
+		title: "a service whose handlers are all blocked does not accept",
+		why:   "The same: to GIO a blocked handler is none, and it drops who comes.",
+		at: []differentStep{
+			{"7 see c", "c: closed without an answer", "c: waits"},
+			{"9 settle", "", "h"},
+			{"10 see c", "c: closed without an answer", "c: answered by h"},
+		},
+	},
+	{
+		scene: "close-with-a-connection",
+		title: "close closes connections too",
+		why: "GIO closes the listening sockets, and a connection that a handler has kept lives on. Here Close ends what Serve, Conns, Accept and handlers have, " +
+			"so that nothing of a service is left; SocketConnection.Detach keeps one, and NetListener().Close closes the listening sockets alone.",
+		at: []differentStep{{"11 see c", "c: waits", "c: closed without an answer"}},
+	},
+	{
+		scene: "dropped-by-its-handler",
+		title: "a connection that a handler took and dropped is closed at collection",
+		why: "In C the last reference closes it, which GIO itself drops after the emission. In Go a handler that returns true owns the connection and has to close it; " +
+			"when it forgets that, the garbage collector finds out, some time later, and the logger is told.",
+		at: []differentStep{{"6 see c", "c: closed without an answer", "c: waits"}},
+	},
+	{
+		scene: "stop-and-start-on-another-thread",
+		title: "start and Stop wait for the loop",
+		why: "GIO's return at once, wherever they are called, and what they began goes on on the loop, or on another context. Here no further client is accepted once Stop has returned, " +
+			"so it waits for the loop's thread. `go svc.Stop()` is the form that does not.",
+		at: []differentStep{
+			{"5 on-thread stop", "stop has returned", "stop waits"},
+			{"8 on-thread start", "start has returned", "start waits"},
+		},
+	},
+	{
 		scene: "path-too-long",
 		title: "a Unix path that is too long is an error",
 		why:   "GIO cuts it off and listens at another path than it was asked for.",

@@ -69,6 +69,8 @@ type stage struct {
 	clients   map[string]net.Conn
 	handlers  map[string]gio.SignalHandle
 	gate      chan struct{}
+	kept      []*gio.SocketConnection
+	thread    chan struct{} // closed when the call on it has returned
 	runs      atomic.Int64
 	incomings int
 

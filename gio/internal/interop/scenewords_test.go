@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,7 +29,21 @@ var words = map[string]func(s *stage, args []string){
 	"events": func(s *stage, _ []string) {
 		s.svc.ConnectEvent(func(event gio.ListenerEvent, _ net.Addr) { s.say("event %v", event) })
 	},
-	"handler":    func(s *stage, args []string) { s.handler(args[0], args[1]) },
+	"handler":   func(s *stage, args []string) { s.handler(args[0], args[1]) },
+	"block":     func(s *stage, args []string) { s.svc.Block(s.handlers[args[0]]) },
+	"unblock":   func(s *stage, args []string) { s.svc.Unblock(s.handlers[args[0]]) },
+	"collect":   func(*stage, []string) { runtime.GC() },
+	"on-thread": func(s *stage, args []string) { s.onThread(args[0]) },
+	"await-thread": func(s *stage, _ []string) {
+		s.until(func() bool {
+			select {
+			case <-s.thread:
+				return true
+			default:
+				return false
+			}
+		})
+	},
 	"disconnect": func(s *stage, args []string) { s.svc.Disconnect(s.handlers[args[0]]) },
 	"run":        func(s *stage, args []string) { s.run(args[0], args[1] == "hold") },
 	"release": func(s *stage, args []string) {
@@ -119,8 +135,38 @@ func (s *stage) handler(name, answer string) {
 		if answer == "stop" {
 			s.svc.Stop()
 		}
-		return s.take(name, answer != "false", c, source)
+		if answer != "keep" && answer != "drop" {
+			return s.take(name, answer != "false", c, source)
+		}
+		s.say("%s", name)
+		s.incomings++
+		if answer == "keep" {
+			s.kept = append(s.kept, c)
+		}
+		return true
 	})
+	if answer == "drop" { // the scene says when
+		percent := debug.SetGCPercent(-1)
+		s.t.Cleanup(func() { debug.SetGCPercent(percent) })
+	}
+}
+
+// waits is how long a call that waits for the loop is looked at.
+const waits = 200 * time.Millisecond
+
+func (s *stage) onThread(word string) {
+	call := s.svc.Start
+	if word == "stop" {
+		call = s.svc.Stop
+	}
+	s.thread = make(chan struct{})
+	go func() { call(); close(s.thread) }()
+	select {
+	case <-s.thread:
+		s.say("%s has returned", word)
+	case <-time.After(waits):
+		s.say("%s waits", word)
+	}
 }
 
 func (s *stage) run(name string, hold bool) {

@@ -194,14 +194,24 @@ gsv_resume (gsv_state *st)
   gsv_watch (st);
 }
 
-/* Once others have the GObject they may take clients before any handler of ours
- * is asked: fdwatch.c has to hear of those, too. */
+/* The first handler of "incoming": another one, also of other code, may take the
+ * client before anything else of ours is asked. */
 gboolean
 gsv_on_any_incoming (GSocketService *service, GSocketConnection *connection,
                  GObject *source, gpointer data)
 {
-  g_atomic_int_set (&((gsv_state *) data)->checks_without_accept, 0);
+  gsv_state *st = data;
+
+  g_atomic_int_set (&st->checks_without_accept, 0);
+  if (connection != st->offered) /* that one came, and was counted, before */
+    __atomic_fetch_add (&st->accepted_count, 1, __ATOMIC_RELAXED);
   return FALSE;
+}
+
+void
+gsv_connect_any_incoming (gsv_state *st)
+{
+  g_signal_connect (st->service, "incoming", G_CALLBACK (gsv_on_any_incoming), st);
 }
 
 void
@@ -210,5 +220,4 @@ gsv_expose (gsv_state *st)
   if (st->service == NULL || st->closed)
     return;
   gsv_expect_start (st); /* they may start it before the first address */
-  g_signal_connect (st->service, "incoming", G_CALLBACK (gsv_on_any_incoming), st);
 }

@@ -4,6 +4,8 @@
 #endif
 #include "state.h"
 
+#include "_cgo_export.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -164,6 +166,8 @@ gsv_changed (gsv_state *st, void (*chain) (GSocketListener *))
       gsv_commit (st, st->add->pending->pdata[i], spare);
     }
   g_ptr_array_set_size (st->add->pending, 0);
+  if (st->add == &st->others_add && st->add->count > 0 && st->id != 0)
+    gsvGoOthersAdded (st->id, (int) st->add->first, (int) st->add->count);
 
   if (st->service == NULL)
     {

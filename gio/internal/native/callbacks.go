@@ -21,6 +21,9 @@ type ListenerCallbacks interface {
 	Accepted(in *Incoming, err error)
 	// Event is an emission of "event": a GSocketListenerEvent of the socket fd.
 	Event(handler uint64, event, fd int)
+	// OthersAdded is told of sockets that other code has added, by their indices, on
+	// that one's thread, which should be the loop's.
+	OthersAdded(first, count int)
 	// Notify is told when the property "listen-backlog" was set.
 	Notify(handler uint64)
 	// ActiveChanged is told when the property "active" has changed, on the thread of

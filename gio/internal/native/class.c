@@ -268,8 +268,17 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog)
   st->backlog = st->gio_backlog = backlog;
   g_socket_listener_set_backlog (st->listener, backlog);
   if (st->service != NULL)
-    gsv_connect_active (st);
+    {
+      gsv_connect_active (st);
+      gsv_connect_any_incoming (st);
+    }
   return st;
+}
+
+uint64_t *
+gsv_accepted_count (gsv_state *st)
+{
+  return &st->accepted_count;
 }
 
 GObject *

@@ -129,13 +129,16 @@ gsv_signal_incoming (gsv_state *st, const gsv_incoming *in,
 int
 gsv_emit (gsv_state *st, GSocketConnection *connection, GObject *source)
 {
+  GSocketConnection *outer = st->offered;
   gboolean handled;
 
   if (st->closed || st->service == NULL)
     return FALSE;
   g_object_ref (connection);
   gsv_enter (st);
+  st->offered = connection;
   handled = gsv_signal_incoming (st, NULL, connection, source);
+  st->offered = outer;
   gsv_leave (st);
   g_object_unref (connection);
   return handled;

@@ -70,6 +70,13 @@ func gsvGoEvent(id, handler C.uint64_t, event, fd C.int) {
 	}
 }
 
+//export gsvGoOthersAdded
+func gsvGoOthersAdded(id C.uint64_t, first, count C.int) {
+	if l := lookup(id); l != nil {
+		l.OthersAdded(int(first), int(count))
+	}
+}
+
 //export gsvGoNotify
 func gsvGoNotify(id, handler C.uint64_t) {
 	if l := lookup(id); l != nil {

@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"net"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -26,8 +27,9 @@ const (
 // GThreadedSocketService. All methods but those marked otherwise are for the loop's
 // thread.
 type Listener struct {
-	st *C.gsv_state
-	id uint64 // in listeners
+	st       *C.gsv_state
+	id       uint64  // in listeners
+	accepted *uint64 // inside st
 }
 
 var listeners Registry[ListenerCallbacks]
@@ -36,8 +38,13 @@ var listeners Registry[ListenerCallbacks]
 // which Close gives up, and calls Forget when nothing can come from C any more.
 func NewListener(kind int, up ListenerCallbacks, loop *glibloop.Loop, active bool, backlog int) Listener {
 	id := listeners.Add(up)
-	return Listener{C.gsv_new(C.int(kind), C.uint64_t(id), contextOf(loop), cbool(active), C.int(backlog)), id}
+	st := C.gsv_new(C.int(kind), C.uint64_t(id), contextOf(loop), cbool(active), C.int(backlog))
+	return Listener{st, id, (*uint64)(unsafe.Pointer(C.gsv_accepted_count(st)))}
 }
+
+// Emitted is how many clients a service has had an emission of "incoming" for. Any
+// thread, but not after Close.
+func (n Listener) Emitted() uint64 { return atomic.LoadUint64(n.accepted) }
 
 // Forget has no callback come any more. Any thread; it may be called twice.
 func (n Listener) Forget() { listeners.Remove(n.id) }
@@ -155,6 +162,11 @@ func (n Listener) Connect(signal string, handler uint64) uint64 {
 }
 
 func (n Listener) Disconnect(id uint64) { C.gsv_disconnect(n.st, C.ulong(id)) }
+
+// Block and Unblock count as g_signal_handler_block and _unblock do; of id 0 they do
+// nothing. Unblock is for a handler that is blocked.
+func (n Listener) Block(id uint64)   { C.gsv_block(n.st, C.ulong(id)) }
+func (n Listener) Unblock(id uint64) { C.gsv_unblock(n.st, C.ulong(id)) }
 
 // ListeningDup returns what is the same for all clients of the i-th socket, with
 // one reference to the source, and a duplicate of that socket, the caller's to

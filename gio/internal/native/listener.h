@@ -44,6 +44,8 @@ typedef struct {
 gsv_state *gsv_new (int kind, uint64_t id, GMainContext *context, int active,
                     int backlog);
 GObject *gsv_object (gsv_state *st);
+/* Atomic; it lives as long as the object. */
+uint64_t *gsv_accepted_count (gsv_state *st);
 
 /* source.c: the loop's context as the thread's default, as GIO's functions that
  * begin something asynchronous want it. */
@@ -97,6 +99,8 @@ void gsv_accept (gsv_state *st);
 /* signals.c: connecting is for any thread. */
 unsigned long gsv_connect (gsv_state *st, const char *signal, uint64_t handler);
 void gsv_disconnect (gsv_state *st, unsigned long id);
+void gsv_block (gsv_state *st, unsigned long id);
+void gsv_unblock (gsv_state *st, unsigned long id);
 
 /* close.c */
 void gsv_close (gsv_state *st);

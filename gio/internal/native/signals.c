@@ -111,3 +111,18 @@ gsv_disconnect (gsv_state *st, unsigned long id)
   if (g_signal_handler_is_connected (st->listener, id))
     g_signal_handler_disconnect (st->listener, id);
 }
+
+/* Others may have disconnected a handler: all of a kind, by its function. */
+void
+gsv_block (gsv_state *st, unsigned long id)
+{
+  if (id != 0 && g_signal_handler_is_connected (st->listener, id))
+    g_signal_handler_block (st->listener, id);
+}
+
+void
+gsv_unblock (gsv_state *st, unsigned long id)
+{
+  if (id != 0 && g_signal_handler_is_connected (st->listener, id))
+    g_signal_handler_unblock (st->listener, id);
+}

@@ -88,6 +88,10 @@ struct gsv_state {
   gboolean outcome_pending; /* a Go handler declined; how it ended is unknown */
   GSource *finish_emission;
   const gsv_incoming *accepted; /* what the batch knows of the client it emits */
+  /* The client of an emission that is not its first, see gsv_emit. */
+  GSocketConnection *offered;
+  /* Emissions of all other clients; atomic, and read by Go on any thread. */
+  uint64_t accepted_count __attribute__ ((aligned (8)));
   gboolean in_batch;
   gboolean probing;  /* the batch finds out whether accept works again */
   gboolean halted;   /* Go wants no more clients of this batch */
@@ -136,6 +140,7 @@ void gsv_swap_end (gsv_state *st);
 void gsv_expect_start (gsv_state *st);
 void gsv_swap_out_soon (gsv_state *st, unsigned reason);
 void gsv_connect_active (gsv_state *st);
+void gsv_connect_any_incoming (gsv_state *st);
 gboolean gsv_on_any_incoming (GSocketService *service,
                               GSocketConnection *connection, GObject *source,
                               gpointer data);

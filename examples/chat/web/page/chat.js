@@ -22,7 +22,7 @@ const side = new Side({
 	},
 });
 const composer = new Composer(type);
-const layout = watchLayout(composer, askForRooms);
+const layout = watchLayout(composer);
 const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, { message, state });
 
 // What the person wants to be and where: asked for again after a connection was lost. A tab has its own;
@@ -33,7 +33,6 @@ let me = "";
 let goodbye = ""; // the last words of the server
 let arriving = false; // the room that comes next is the one in which everybody begins
 let held = null; // what came since then, on the way to wanted.room
-let asked = []; // for each /rooms under way: whether the page asked, and not the person
 let unseen = 0; // messages since the page was hidden
 
 function stored(key) {
@@ -64,19 +63,14 @@ function decodeRoom() {
 
 function type(line) {
 	if (!connection.isOpen) return false;
-	if (/^\/rooms(\s|$)/i.test(line)) asked.push(false);
 	connection.send(line);
 	return true;
 }
 
-function askForRooms() {
-	if (!connection.isOpen) return;
-	asked.push(true);
-	connection.send("/rooms");
-}
-
 function message(event) {
-	if (arriving && event.kind === "entered") {
+	if (event.kind === "counts") {
+		side.showRooms(event); // of no room, so nothing has to wait for another
+	} else if (arriving && event.kind === "entered") {
 		arrive(event);
 	} else if (!held || release(event)) {
 		show(event);
@@ -154,8 +148,7 @@ function show(event) {
 			log.note("answer", "", ...whoIs(event.room, event.names ?? [], event.people ?? 0));
 			break;
 		case "rooms":
-			side.showRooms(event);
-			if (!asked.shift()) log.note("answer", "", ...roomList(event));
+			log.note("answer", "", ...roomList(event));
 			break;
 		case "shown":
 			log.note("answer", "", event.text ? `The topic of ${event.room}: ${event.text}` : `${event.room} has no topic; /topic TEXT sets one.`);
@@ -181,7 +174,6 @@ function show(event) {
 
 function welcome(event) {
 	goodbye = "";
-	asked = [];
 	composer.maxLine = event.limits.maxLine;
 	arriving = true;
 	held = null;
@@ -204,7 +196,6 @@ function entered(event) {
 	});
 	const here = back ? "You are back" : "You are here";
 	log.note("note", event.time, event.people === 1 ? `${here}; nobody else is.` : `${here}, with ${others(event)}.`);
-	askForRooms();
 }
 
 function others(event) {

@@ -2,8 +2,8 @@
 
 const $ = (id) => document.getElementById(id);
 
-// watchLayout returns what the rest of the page needs of it. opened is called when the lists come into view.
-export function watchLayout(composer, opened) {
+// watchLayout returns what the rest of the page needs of it.
+export function watchLayout(composer) {
 	const side = $("side");
 	const button = $("show-side");
 
@@ -11,7 +11,6 @@ export function watchLayout(composer, opened) {
 		side.classList.add("open");
 		button.setAttribute("aria-expanded", "true");
 		$("hide-side").focus();
-		opened();
 	}
 
 	function hideSide() {

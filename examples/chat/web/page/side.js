@@ -68,20 +68,34 @@ export class Side {
 		document.getElementById("show-side-count").textContent = String(this.people);
 	}
 
-	// showRooms takes the answer to /rooms.
+	// showRooms takes the rooms as they are now. The button of a room stays the same one while its numbers
+	// change: it may be about to be clicked, or have the focus.
 	showRooms(event) {
+		const had = new Map([...this.rooms.querySelectorAll("button")].map((button) => [button.dataset.room, button.parentElement]));
 		const items = (event.rooms ?? []).map((room) => {
-			const button = make("button", "", make("bdi", "", room.name), " ", make("span", "count", String(room.people)));
-			button.type = "button";
-			button.dataset.room = room.name;
-			if (room.topic) button.title = room.topic;
+			const item = had.get(room.name) ?? this.roomItem(room.name);
+			const button = item.querySelector("button");
+			button.querySelector(".count").textContent = String(room.people);
+			button.title = room.topic ?? "";
 			button.setAttribute("aria-label", `${room.name}, ${room.people} here`);
-			button.addEventListener("click", () => this.actions.room(room.name));
-			return make("li", "", button);
+			return item;
 		});
 		if (event.more) items.push(make("li", "muted", `and ${event.more} more`));
-		this.rooms.replaceChildren(...items);
+		const now = [...this.rooms.children];
+		if (items.length !== now.length || items.some((item, i) => item !== now[i])) {
+			const focused = document.activeElement;
+			this.rooms.replaceChildren(...items);
+			if (this.rooms.contains(focused)) focused.focus(); // moving it took that away
+		}
 		this.markRoom();
+	}
+
+	roomItem(name) {
+		const button = make("button", "", make("bdi", "", name), " ", make("span", "count", ""));
+		button.type = "button";
+		button.dataset.room = name;
+		button.addEventListener("click", () => this.actions.room(name));
+		return make("li", "", button);
 	}
 
 	markRoom() {

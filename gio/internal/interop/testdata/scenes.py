@@ -4,6 +4,7 @@ It prints the version of GLib, then "SCENE<tab>STEP<tab>TEXT" for each line of a
 scene, with the number of the step in which it was printed.
 """
 
+import gc
 import os
 import socket
 import struct
@@ -41,6 +42,7 @@ class Scene:
         self.lock = threading.Lock()
         self.addresses, self.clients, self.handlers = {}, {}, {}
         self.runs = self.incomings = 0
+        self.kept = []
         self.gate = threading.Semaphore(0)
         self.criticals = self.warnings = 0
         self.context = GLib.MainContext.new()
@@ -114,10 +116,12 @@ class Scene:
         if self.elsewhere:
             what += " on the default context"
         self.say(what)
-        if answer:
+        if answer == "keep":
+            self.kept.append(conn)
+        elif answer and answer != "drop":
             self.answer(conn, what.split()[0])
         self.incomings += 1
-        return answer
+        return bool(answer)
 
     @staticmethod
     def answer(conn, text):
@@ -128,12 +132,30 @@ class Scene:
         def incoming(service, conn, source):
             if answer == "stop":
                 service.stop()
-            return self.take(name, answer != "false", conn, source)
+            return self.take(name, answer != "false" and answer, conn, source)
 
         self.handlers[name] = self.service.connect("incoming", incoming)
 
     def do_disconnect(self, name):
         self.service.disconnect(self.handlers[name])
+
+    def do_block(self, name):
+        self.service.handler_block(self.handlers[name])
+
+    def do_unblock(self, name):
+        self.service.handler_unblock(self.handlers[name])
+
+    def do_collect(self):
+        gc.collect()
+
+    def do_on_thread(self, word):
+        self.thread = threading.Thread(target=getattr(self.service, word))
+        self.thread.start()
+        self.thread.join(PATIENCE)
+        self.say(f"{word} waits" if self.thread.is_alive() else f"{word} has returned")
+
+    def do_await_thread(self):
+        self.until(lambda: not self.thread.is_alive())
 
     def do_run(self, name, hold=None):
         def run(service, conn, source):

@@ -78,6 +78,27 @@ test_get_active (uintptr_t object)
   return active;
 }
 
+/* The port, or 0. */
+int
+test_add_loopback (uintptr_t listener)
+{
+  GInetAddress *ip = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
+  GSocketAddress *asked = g_inet_socket_address_new (ip, 0), *got = NULL;
+  int port = 0;
+
+  if (g_socket_listener_add_address ((gpointer) listener, asked,
+                                     G_SOCKET_TYPE_STREAM,
+                                     G_SOCKET_PROTOCOL_DEFAULT, NULL, &got,
+                                     NULL))
+    {
+      port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (got));
+      g_object_unref (got);
+    }
+  g_object_unref (asked);
+  g_object_unref (ip);
+  return port;
+}
+
 void
 test_start (uintptr_t service)
 {

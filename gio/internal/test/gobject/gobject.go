@@ -30,6 +30,10 @@ func SetActive(object uintptr, active bool) {
 // Active gets the property "active".
 func Active(object uintptr) bool { return C.test_get_active(C.uintptr_t(object)) != 0 }
 
+// AddLoopback listens on a free port of 127.0.0.1 (g_socket_listener_add_address) and
+// returns it, 0 on failure.
+func AddLoopback(listener uintptr) int { return int(C.test_add_loopback(C.uintptr_t(listener))) }
+
 // Start is g_socket_service_start.
 func Start(service uintptr) { C.test_start(C.uintptr_t(service)) }
 

@@ -12,6 +12,7 @@ void test_unref (uintptr_t object);
 
 void test_set_active (uintptr_t object, int active);
 int test_get_active (uintptr_t object);
+int test_add_loopback (uintptr_t listener);
 void test_start (uintptr_t service);
 void test_stop (uintptr_t service);
 void test_toggle_on_thread (uintptr_t service, int stop, int start, int times);
