@@ -190,9 +190,11 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"ReadFrom":           func() error { return errOf(c.ReadFrom(strings.NewReader("x"))) },
 		"ReceiveCredentials": func() error { return errOf(c.ReceiveCredentials()) },
 		"ReceiveFile":        func() error { return errOf(c.ReceiveFile()) },
+		"ReceiveFiles":       func() error { return errOf(c.ReceiveFiles(1)) },
 		"RemoteAddr":         func() error { return ifTrue(c.RemoteAddr() != nil) },
 		"SendCredentials":    c.SendCredentials,
 		"SendFile":           func() error { return c.SendFile(file) },
+		"SendFiles":          func() error { return c.SendFiles(file) },
 		"SetDeadline":        func() error { return c.SetDeadline(time.Now()) },
 		"SetGracefulDisconnect": func() error {
 			return c.SetGracefulDisconnect(true)

@@ -1,7 +1,6 @@
 package gio
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,10 +17,6 @@ import (
 // 0 for a process outside of this one's PID namespace, whose UID and GID are right
 // all the same.
 type Credentials = native.Credentials
-
-// ErrNoFile is what ReceiveFile returns when the peer's next byte came without
-// a file: SendFile was not what it did. The byte is still there for Read.
-var ErrNoFile = errors.New("gio: the peer sent data, not a file")
 
 // PeerCredentials returns who was at the other end of a Unix socket when it
 // connected (g_socket_get_credentials). It does not block. On a TCP connection
@@ -54,29 +49,7 @@ func (sc *SocketConnection) peerCredentials(op string) (cred *Credentials, err e
 // long as the write deadline allows. On a TCP connection it is
 // syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SendFile(f *os.File) error {
-	const op = "send file"
-	c := sc.c
-	defer runtime.KeepAlive(sc)
-	if f == nil {
-		return c.opError(op, os.ErrInvalid)
-	}
-	if err := c.needUnix(); err != nil {
-		return c.opError(op, err)
-	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return c.opError(op, err)
-	}
-	var m native.Message
-	var merr error
-	if err := raw.Control(func(fd uintptr) { m, merr = native.NewFDMessage(int(fd)) }); err != nil {
-		return c.opError(op, os.ErrClosed) // the one reason, and os does not export it
-	}
-	if merr != nil {
-		return c.opError(op, merr)
-	}
-	defer m.Unref()
-	return c.sendMessage(op, m)
+	return sc.sendFiles("send file", []*os.File{f})
 }
 
 // ReceiveFile takes a file that the peer of a Unix socket passed by SendFile or
@@ -86,32 +59,23 @@ func (sc *SocketConnection) SendFile(f *os.File) error {
 // It is for any goroutine, waits its turn among Reads and blocks like one, as
 // long as the read deadline allows. io.EOF means that the peer has closed,
 // ErrNoFile that it sent data instead, which then is still there to Read; when
-// it sent several files at once, all are closed and the error says so. When the
-// process has no descriptor left, the error is syscall.EMFILE and the file
-// stays for a later call. On a TCP connection it is syscall.EOPNOTSUPP.
+// it sent several files at once, which are for ReceiveFiles, all are closed and the
+// error says so. When the process has no descriptor left, the error is
+// syscall.EMFILE and the file stays for a later call. On a TCP connection it is
+// syscall.EOPNOTSUPP.
 //
 // A Read that reaches the byte of a file takes the byte and drops the file.
 func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
 	const op = "receive file"
-	defer runtime.KeepAlive(sc)
-	c := sc.c
-	if err := c.needUnix(); err != nil {
-		return nil, c.opError(op, err)
-	}
-	r, err := c.fd.ReceiveFD()
-	switch {
-	case err == io.EOF:
+	files, came, err := sc.receiveFiles(op, 1)
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, c.opError(op, err)
-	case r.FD >= 0:
-		return os.NewFile(uintptr(r.FD), "received from "+c.addrs.remoteAddr().String()), nil
-	case r.FDs > 1:
-		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.FDs))
-	case r.Lost:
-		return nil, c.opError(op, sys.WithMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
 	}
-	return nil, c.opError(op, ErrNoFile)
+	if came > 1 {
+		_ = files[0].Close()
+		return nil, sc.c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", came))
+	}
+	return files[0], nil
 }
 
 // SendCredentials tells the peer of a Unix socket who this process is, in the
@@ -153,8 +117,8 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 		return nil, err
 	case err != nil:
 		return nil, c.opError(op, err)
-	case r.FDs > 0:
-		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.FDs))
+	case r.Came > 0:
+		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.Came))
 	case !r.HasCredentials:
 		return sc.peerCredentials(op)
 	}

@@ -35,7 +35,7 @@ type FD struct {
 
 	sends uint8 // under Writing's lock
 
-	// Under Reading's lock: the byte that ReceiveFD took and Read returns first.
+	// Under Reading's lock: the byte that ReceiveFDs took and Read returns first.
 	hasUnread bool
 	unread    byte
 
