@@ -40,7 +40,7 @@ type ClientConfig struct {
 	Network string
 
 	// LocalAddr is what sockets are bound to first: a *net.TCPAddr, or for the
-	// network "unix" a *net.UnixAddr (GSocketClient:local-address). An IP address
+	// networks "unix" and "unixpacket" a *net.UnixAddr (GSocketClient:local-address). An IP address
 	// also decides the family; without one, or with 0.0.0.0 or "::", it is a port
 	// alone, or nothing, as for net.Dialer.
 	LocalAddr net.Addr
@@ -224,11 +224,11 @@ func releaseSharedLoop() {
 func (c *SocketClient) Loop() *glibloop.Loop { return c.c.loop }
 
 // Dial connects to an address as net.Dial does; it wraps
-// g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6" or
-// "unix". The address of the former is "host:port", with a name or an IP
+// g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6",
+// "unix" or "unixpacket". The address of the first three is "host:port", with a name or an IP
 // address and a port number or service name; no host is this machine, over
 // whichever family it answers, and so is "::", which is what Listen returns for
-// ":0". That of "unix" is a path, or an abstract name as for Listen.
+// ":0". That of the others is a path, or an abstract name as for Listen.
 //
 // It blocks until the connection is made or has failed. When ctx is done first
 // it returns at once, with the cause of ctx, and the attempt ends in the

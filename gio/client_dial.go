@@ -96,7 +96,7 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 			d.DialEnded()
 			return
 		}
-		cancellable.Start(d, client, d.loop, t.kind, t.family, c.localPort, t.a, t.b, t.port)
+		cancellable.Start(d, client, d.loop, t.kind, t.family, t.network == "unixpacket", c.localPort, t.a, t.b, t.port)
 	})
 	if err != nil {
 		release()

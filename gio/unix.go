@@ -1,6 +1,7 @@
 package gio
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -117,6 +118,8 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 		return nil, err
 	case err != nil:
 		return nil, c.opError(op, err)
+	case r.Plain: // of a "unixpacket" socket
+		return nil, c.opError(op, errors.New("the peer sent a message, not credentials: it is left to Read"))
 	case r.Came > 0:
 		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.Came))
 	case !r.HasCredentials:
@@ -159,19 +162,35 @@ func connFromFD(fd int) (*SocketConnection, error) {
 // SocketPair returns the two ends of a connection without a name (socketpair(2),
 // and GUnixConnections around it): to hand one to another process, to GIO code,
 // or to a test. Both addresses are the unnamed one, "@" as package net writes
-// it. Each end is the caller's to Close.
-func SocketPair() (a, b *SocketConnection, err error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+// it. Each end is the caller's to Close. The network is "unix", also when none is
+// given, or "unixpacket".
+func SocketPair(network ...string) (a, b *SocketConnection, err error) {
+	name, kind := "unix", syscall.SOCK_STREAM
+	if len(network) > 0 {
+		name = network[0]
+	}
+	fail := func(err error) (a, b *SocketConnection, _ error) {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: name, Err: err}
+	}
+	switch {
+	case len(network) > 1:
+		return fail(errors.New("SocketPair of more than one network"))
+	case name == "unixpacket":
+		kind = syscall.SOCK_SEQPACKET
+	case name != "unix":
+		return fail(net.UnknownNetworkError(name))
+	}
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
+		return fail(os.NewSyscallError("socketpair", err))
 	}
 	if a, err = connFromFD(fds[0]); err != nil {
 		_ = syscall.Close(fds[1])
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+		return fail(err)
 	}
 	if b, err = connFromFD(fds[1]); err != nil {
 		_ = a.Close()
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+		return fail(err)
 	}
 	a.watchForgotten()
 	b.watchForgotten()

@@ -88,7 +88,8 @@ func appendFile(m native.Message, f *os.File) (err error) {
 // descriptors are free, the error is syscall.EMFILE and the files stay for a later
 // call. On a TCP connection it is syscall.EOPNOTSUPP.
 //
-// A Read that reaches the byte of a message takes the byte and drops the files.
+// A Read that reaches the byte of a message takes the byte and drops the files. On a
+// "unixpacket" socket files come by a message of one byte alone: a longer one is data.
 func (sc *SocketConnection) ReceiveFiles(max int) ([]*os.File, error) {
 	const op = "receive files"
 	if max < 1 {

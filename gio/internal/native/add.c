@@ -266,8 +266,8 @@ finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 }
 
 int
-gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
-                 int mode, GObject *source, gsv_error *err)
+gsv_add_address (gsv_state *st, const void *native, int len, int seqpacket,
+                 int v6only, int mode, GObject *source, gsv_error *err)
 {
   gsv_add add = { .v6only = v6only, .mode = mode };
   GSocketAddress *address;
@@ -284,7 +284,8 @@ gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
   path_of (native, len, add.path);
   ok = begin_add (st, &add, err)
        && g_socket_listener_add_address (st->listener, address,
-                                         G_SOCKET_TYPE_STREAM,
+                                         seqpacket ? G_SOCKET_TYPE_SEQPACKET
+                                                   : G_SOCKET_TYPE_STREAM,
                                          G_SOCKET_PROTOCOL_DEFAULT, source,
                                          NULL, &err->error);
   ok = finish_add (st, &add, ok, err);

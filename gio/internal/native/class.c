@@ -230,6 +230,7 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog)
 {
   gsv_state *st;
 
+  gsv_register_seqpacket ();
   switch (kind)
     {
     case GSV_LISTENER:

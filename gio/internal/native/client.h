@@ -19,6 +19,7 @@ enum {
 typedef struct {
   int event;   /* GSocketClientEvent */
   char *target; /* g_socket_connectable_to_string */
+  int seqpacket; /* of the connection's socket */
   int peer_len; /* 0: there is no connection yet, or none any more */
   struct sockaddr_storage peer;
 } gsv_client_event;
@@ -50,12 +51,12 @@ GSocketConnectable *gsv_for_proxies (GSocketClient *client,
 
 /* One dial. Its caller owns one reference to the GCancellable. */
 GCancellable *gsv_dial_new (void);
-/* The loop's thread. family -1: the client's own. local_port, unless 0, is
+/* The loop's thread. family -1, type 0: the client's own. local_port, unless 0, is
  * bound at any address of whichever family a socket is of. There is exactly
  * one gsvGoDialed and after it one gsvGoDialEnded, both after it returned. */
 void gsv_dial_start (GSocketClient *client, GMainContext *context,
                      GCancellable *cancellable, uint64_t id, int kind,
-                     int family, int local_port, const char *a, int len,
+                     int family, int type, int local_port, const char *a, int len,
                      const char *b, int port);
 void gsv_dial_cancel (GMainContext *context, GCancellable *cancellable);
 int gsv_drain (GMainContext *context);

@@ -90,21 +90,24 @@ local_free (gpointer local, GClosure *closure)
 }
 
 /* GIO reads "family" whenever it makes a socket, long after connect_async has
- * returned: one dial with another family needs a client of its own, as does one with
+ * returned, and so "type": one dial with another one needs a client of its own, as does one with
  * a local port. */
 static GSocketClient *
-client_for (GSocketClient *client, int family, local_port *local)
+client_for (GSocketClient *client, int family, int type, local_port *local)
 {
   GSocketClient *c;
 
   if (family < 0)
     family = g_socket_client_get_family (client);
-  if (local == NULL && (int) g_socket_client_get_family (client) == family)
+  if (type == 0)
+    type = g_socket_client_get_socket_type (client);
+  if (local == NULL && (int) g_socket_client_get_family (client) == family
+      && (int) g_socket_client_get_socket_type (client) == type)
     return g_object_ref (client);
   c = g_socket_client_new ();
   g_socket_client_set_family (c, family);
   g_socket_client_set_protocol (c, g_socket_client_get_protocol (client));
-  g_socket_client_set_socket_type (c, g_socket_client_get_socket_type (client));
+  g_socket_client_set_socket_type (c, type);
   g_socket_client_set_local_address (
       c, g_socket_client_get_local_address (client));
   g_socket_client_set_timeout (c, g_socket_client_get_timeout (client));
@@ -262,7 +265,7 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
 void
 gsv_dial_start (GSocketClient *original, GMainContext *context,
                 GCancellable *cancellable, uint64_t id, int kind, int family,
-                int local_port_number, const char *a, int len, const char *b,
+                int type, int local_port_number, const char *a, int len, const char *b,
                 int port)
 {
   GSocketClient *client;
@@ -278,7 +281,7 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
       d->local = g_new0 (local_port, 1);
       d->local->port = local_port_number;
     }
-  client = client_for (original, family, d->local);
+  client = client_for (original, family, type, d->local);
   switch (kind)
     {
     case GSV_DIAL_NATIVE:

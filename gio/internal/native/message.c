@@ -114,7 +114,8 @@ room (int fd, int n)
 /* Not g_socket_receive_message: that waits or not as the GSocket's property
  * "blocking" says, which belongs to whoever else uses the GSocket. */
 int
-gsv_receive_message (int fd, int want, int max, int fds[], gsv_received *out)
+gsv_receive_message (int fd, int want, int max, int messages, int fds[],
+                     gsv_received *out)
 {
   union {
     struct cmsghdr align;
@@ -129,12 +130,22 @@ gsv_receive_message (int fd, int want, int max, int fds[], gsv_received *out)
   gssize n;
 
   memset (out, 0, sizeof *out);
-  if (want == GSV_WANT_FDS)
+  if (messages || want == GSV_WANT_FDS)
     {
       /* Without room for it the kernel only says that there is something. */
-      n = receive (fd, &msg, MSG_PEEK);
-      if (n <= 0)
-        return n < 0 ? -errno : 0;
+      n = receive (fd, &msg, MSG_PEEK | (messages ? MSG_TRUNC : 0));
+      if (n < 0)
+        return -errno;
+      if (n == 0) /* the end, or an empty message, which is to go as by Read */
+        return messages && receive (fd, &msg, 0) < 0 ? -errno : 0;
+      if (messages && n > 1)
+        {
+          out->plain = TRUE; /* all but the first byte would be lost */
+          return 1;
+        }
+    }
+  if (want == GSV_WANT_FDS)
+    {
       /* While peeking, Linux looks on at the following messages until one has
        * descriptors: that there are some is certain only when this byte ended
        * the search. Otherwise only taking it tells. */

@@ -58,11 +58,12 @@ const (
 
 // ReceiveMessage takes one byte and what came with it from a descriptor, without
 // ever blocking: of the descriptors no more than max, and none unless those are
-// wanted. It answers count == 0 at the end of the stream; a failure is an errno.
-func ReceiveMessage(fd, want, max int) (r Received, count int, errno syscall.Errno) {
+// wanted. Where bytes are in messages, it
+// leaves those of any other length alone, as Plain. It answers count == 0 at the end of the stream; a failure is an errno.
+func ReceiveMessage(fd, want, max int, messages bool) (r Received, count int, errno syscall.Errno) {
 	var out C.gsv_received
 	var fds [MaxFDs]C.int
-	c := C.gsv_receive_message(C.int(fd), C.int(want), C.int(min(max, MaxFDs)), &fds[0], &out)
+	c := C.gsv_receive_message(C.int(fd), C.int(want), C.int(min(max, MaxFDs)), cbool(messages), &fds[0], &out)
 	if c < 0 {
 		return r, 0, syscall.Errno(-c)
 	}

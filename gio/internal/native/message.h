@@ -7,7 +7,7 @@
 /* One byte with what came beside it. */
 typedef struct {
   unsigned char byte;
-  int plain; /* the byte has no descriptor: it was left unread */
+  int plain; /* what is next has none of what is wanted: it was left unread */
   int came;  /* descriptors that came */
   int kept;  /* the first of them that are the caller's to close; the others are closed */
   int lost;  /* the kernel had to drop some of what came */
@@ -29,6 +29,7 @@ int gsv_fd_message_append (GSocketControlMessage *message, int fd, gsv_error *er
 GSocketControlMessage *gsv_credentials_message (void);
 int gsv_send_message (GSocket *socket, GSocketControlMessage *message);
 /* max, at most GSV_FDS_MAX, is how many descriptors fds has room for. */
-int gsv_receive_message (int fd, int want, int max, int fds[], gsv_received *out);
+int gsv_receive_message (int fd, int want, int max, int messages, int fds[],
+                         gsv_received *out);
 
 #endif

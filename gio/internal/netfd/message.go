@@ -110,7 +110,7 @@ func (fd *FD) receive(want, max int) (r native.Received, err error) {
 		if errno != 0 {
 			return 0, errno
 		}
-		r, count, errno = native.ReceiveMessage(from, want, max)
+		r, count, errno = native.ReceiveMessage(from, want, max, fd.messages)
 		return int64(count), errno
 	})
 	switch {
