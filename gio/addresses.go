@@ -177,7 +177,7 @@ func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source
 // bind is one try to listen at an address.
 func (l *listener) bind(addr net.Addr, sa []byte, v6only bool, source any) ([]net.Addr, error) {
 	return l.add(addr, source, false, func(source sourceRef) (native.Added, error) {
-		got, err := l.native.AddAddress(sa, sockaddr.IsSeqpacket(addr), v6only, l.cfg.unixMode(), source.ptr)
+		got, err := l.native.AddAddress(sa, sockaddr.IsSeqpacket(addr), l.multipath(addr), v6only, l.cfg.unixMode(), source.ptr)
 		if err == nil {
 			if p, ok := sockaddr.NewBoundPath(sockaddr.Path(addr), got.Dev, got.Ino); ok {
 				l.addrs.addPath(p)
@@ -273,6 +273,13 @@ func (l *SocketListener) AddAnyInetPort(source any) (uint16, error) {
 
 func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: int(port)}
+	if l.multipath(addr) { // GIO's own function has no protocol
+		got, err := l.addAddress(sockaddr.OfAnyFamily(addr), "tcp", false, source)
+		if err != nil {
+			return 0, err
+		}
+		return uint16(got.(*net.TCPAddr).Port), nil
+	}
 	_, err := l.add(addr, source, false, func(source sourceRef) (got native.Added, err error) {
 		port, got, err = l.native.AddInetPort(port, source.ptr)
 		return got, err

@@ -184,6 +184,7 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"KeepAlive":          func() error { return errOf(c.KeepAlive()) },
 		"Linger":             func() error { return errOf(c.Linger()) },
 		"LocalAddr":          func() error { return ifTrue(c.LocalAddr() != nil) },
+		"MultipathTCP":       func() error { return errOf(c.MultipathTCP()) },
 		"NoDelay":            func() error { return errOf(c.NoDelay()) },
 		"PeerCredentials":    func() error { return errOf(c.PeerCredentials()) },
 		"Read":               func() error { return errOf(c.Read(b[:0])) },

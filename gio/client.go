@@ -66,6 +66,11 @@ type ClientConfig struct {
 	// comes after ClientComplete.
 	TLS *ClientTLSConfig
 
+	// MultipathTCP connects with Multipath TCP (GSocketClient:protocol) where the
+	// kernel has it, else, or if the server has none, with TCP, as net.Dialer's
+	// does. SocketConnection.MultipathTCP tells what it became.
+	MultipathTCP bool
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -89,6 +94,9 @@ type client struct {
 	shared  bool // loop is sharedLoop, to be released
 	log     *slog.Logger
 	timeout time.Duration
+
+	multipath bool
+
 	network string   // "tcp", "tcp4" or "tcp6"
 	local   net.Addr // nil: none
 	// localPort is local where that is a port at any address, else 0.
@@ -118,11 +126,12 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 		cfg = &ClientConfig{}
 	}
 	c := &client{
-		loop:     cfg.Loop,
-		log:      cfg.Logger,
-		timeout:  max(cfg.Timeout, 0),
-		network:  "tcp",
-		handlers: make(map[SignalHandle]*handler),
+		loop:      cfg.Loop,
+		log:       cfg.Logger,
+		timeout:   max(cfg.Timeout, 0),
+		multipath: cfg.MultipathTCP,
+		network:   "tcp",
+		handlers:  make(map[SignalHandle]*handler),
 	}
 	c.life, c.die = context.WithCancel(context.Background())
 	if c.log == nil {

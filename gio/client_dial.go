@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
+	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -90,13 +92,14 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 		client.Unref()
 		cancellable.Unref()
 	}
+	multipath := c.multipath && !sockaddr.IsUnix(t.network) && sys.HasMultipathTCP()
 	err = c.loop.Invoke(func() {
 		defer release()
 		if d.state.Load() == dialAbandoned {
 			d.DialEnded()
 			return
 		}
-		cancellable.Start(d, client, d.loop, t.kind, t.family, t.network == "unixpacket", c.localPort, t.a, t.b, t.port)
+		cancellable.Start(d, client, d.loop, t.kind, t.family, t.network == "unixpacket", multipath, c.localPort, t.a, t.b, t.port)
 	})
 	if err != nil {
 		release()

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* O_PATH */
 #endif
 #include "state.h"
+#include "connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -267,7 +268,7 @@ finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 
 int
 gsv_add_address (gsv_state *st, const void *native, int len, int seqpacket,
-                 int v6only, int mode, GObject *source, gsv_error *err)
+                 int multipath, int v6only, int mode, GObject *source, gsv_error *err)
 {
   gsv_add add = { .v6only = v6only, .mode = mode };
   GSocketAddress *address;
@@ -286,7 +287,9 @@ gsv_add_address (gsv_state *st, const void *native, int len, int seqpacket,
        && g_socket_listener_add_address (st->listener, address,
                                          seqpacket ? G_SOCKET_TYPE_SEQPACKET
                                                    : G_SOCKET_TYPE_STREAM,
-                                         G_SOCKET_PROTOCOL_DEFAULT, source,
+                                         multipath ? GSV_PROTOCOL_MPTCP
+                                                   : G_SOCKET_PROTOCOL_DEFAULT,
+                                         source,
                                          NULL, &err->error);
   ok = finish_add (st, &add, ok, err);
   g_object_unref (address);

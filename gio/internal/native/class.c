@@ -230,7 +230,7 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog)
 {
   gsv_state *st;
 
-  gsv_register_seqpacket ();
+  gsv_register_types ();
   switch (kind)
     {
     case GSV_LISTENER:

@@ -13,7 +13,7 @@ gsv_client_new (int family, const void *native, int native_len,
 {
   GSocketClient *client = g_socket_client_new ();
 
-  gsv_register_seqpacket ();
+  gsv_register_types ();
   g_socket_client_set_family (client, family);
   g_socket_client_set_timeout (client, timeout);
   g_socket_client_set_enable_proxy (client, enable_proxy);

@@ -93,7 +93,8 @@ local_free (gpointer local, GClosure *closure)
  * returned, and so "type": one dial with another one needs a client of its own, as does one with
  * a local port. */
 static GSocketClient *
-client_for (GSocketClient *client, int family, int type, local_port *local)
+client_for (GSocketClient *client, int family, int type, int protocol,
+            local_port *local)
 {
   GSocketClient *c;
 
@@ -101,12 +102,15 @@ client_for (GSocketClient *client, int family, int type, local_port *local)
     family = g_socket_client_get_family (client);
   if (type == 0)
     type = g_socket_client_get_socket_type (client);
+  if (protocol == 0)
+    protocol = g_socket_client_get_protocol (client);
   if (local == NULL && (int) g_socket_client_get_family (client) == family
-      && (int) g_socket_client_get_socket_type (client) == type)
+      && (int) g_socket_client_get_socket_type (client) == type
+      && (int) g_socket_client_get_protocol (client) == protocol)
     return g_object_ref (client);
   c = g_socket_client_new ();
   g_socket_client_set_family (c, family);
-  g_socket_client_set_protocol (c, g_socket_client_get_protocol (client));
+  g_socket_client_set_protocol (c, protocol);
   g_socket_client_set_socket_type (c, type);
   g_socket_client_set_local_address (
       c, g_socket_client_get_local_address (client));
@@ -265,7 +269,7 @@ on_dialed (GObject *source, GAsyncResult *result, gpointer data)
 void
 gsv_dial_start (GSocketClient *original, GMainContext *context,
                 GCancellable *cancellable, uint64_t id, int kind, int family,
-                int type, int local_port_number, const char *a, int len, const char *b,
+                int type, int protocol, int local_port_number, const char *a, int len, const char *b,
                 int port)
 {
   GSocketClient *client;
@@ -281,7 +285,7 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
       d->local = g_new0 (local_port, 1);
       d->local->port = local_port_number;
     }
-  client = client_for (original, family, type, d->local);
+  client = client_for (original, family, type, protocol, d->local);
   switch (kind)
     {
     case GSV_DIAL_NATIVE:

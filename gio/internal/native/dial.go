@@ -3,6 +3,7 @@ package native
 /*
 #include <stdlib.h>
 #include "client.h"
+#include "connection.h"
 */
 import "C"
 
@@ -40,17 +41,20 @@ func (n Dial) Unref() { ObjectUnref(unsafe.Pointer(n.p)) }
 // Start begins to connect; the loop's thread only. Later there, up is told Dialed or
 // DialFailed once, and then DialEnded. A localPort other than 0 is bound first, at
 // any address.
-func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, seqpacket bool, localPort uint16, a, b string, port uint16) {
+func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, seqpacket, multipath bool, localPort uint16, a, b string, port uint16) {
 	ca := C.CBytes(append([]byte(a), 0))
 	defer C.free(ca)
-	kindOfSocket := C.int(0)
+	kindOfSocket, protocol := C.int(0), C.int(0)
+	if multipath {
+		protocol = C.GSV_PROTOCOL_MPTCP
+	}
 	if seqpacket {
 		kindOfSocket = C.G_SOCKET_TYPE_SEQPACKET
 	}
 	cb := C.CString(b)
 	defer C.free(unsafe.Pointer(cb))
 	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), C.int(kind), C.int(family),
-		kindOfSocket, C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
+		kindOfSocket, protocol, C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
 }
 
 // Cancel is for any thread. It does not wait.
