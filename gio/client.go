@@ -66,7 +66,7 @@ type ClientConfig struct {
 	// comes after ClientComplete.
 	TLS *ClientTLSConfig
 
-	// MultipathTCP connects with Multipath TCP (GSocketClient:protocol) where the
+	// MultipathTCP connects with Multipath TCP where the
 	// kernel has it, else, or if the server has none, with TCP, as net.Dialer's
 	// does. SocketConnection.MultipathTCP tells what it became.
 	MultipathTCP bool

@@ -51,12 +51,12 @@ GSocketConnectable *gsv_for_proxies (GSocketClient *client,
 
 /* One dial. Its caller owns one reference to the GCancellable. */
 GCancellable *gsv_dial_new (void);
-/* The loop's thread. family -1, type or protocol 0: the client's own. local_port, unless 0, is
+/* The loop's thread. family -1, type 0: the client's own. local_port, unless 0, is
  * bound at any address of whichever family a socket is of. There is exactly
  * one gsvGoDialed and after it one gsvGoDialEnded, both after it returned. */
 void gsv_dial_start (GSocketClient *client, GMainContext *context,
                      GCancellable *cancellable, uint64_t id, int kind,
-                     int family, int type, int protocol, int local_port, const char *a, int len,
+                     int family, int type, int multipath, int local_port, const char *a, int len,
                      const char *b, int port);
 void gsv_dial_cancel (GMainContext *context, GCancellable *cancellable);
 int gsv_drain (GMainContext *context);

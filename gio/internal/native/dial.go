@@ -3,7 +3,6 @@ package native
 /*
 #include <stdlib.h>
 #include "client.h"
-#include "connection.h"
 */
 import "C"
 
@@ -44,17 +43,14 @@ func (n Dial) Unref() { ObjectUnref(unsafe.Pointer(n.p)) }
 func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, kind, family int, seqpacket, multipath bool, localPort uint16, a, b string, port uint16) {
 	ca := C.CBytes(append([]byte(a), 0))
 	defer C.free(ca)
-	kindOfSocket, protocol := C.int(0), C.int(0)
-	if multipath {
-		protocol = C.GSV_PROTOCOL_MPTCP
-	}
+	kindOfSocket := C.int(0)
 	if seqpacket {
 		kindOfSocket = C.G_SOCKET_TYPE_SEQPACKET
 	}
 	cb := C.CString(b)
 	defer C.free(unsafe.Pointer(cb))
 	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), C.int(kind), C.int(family),
-		kindOfSocket, protocol, C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
+		kindOfSocket, cbool(multipath), C.int(localPort), (*C.char)(ca), C.int(len(a)), cb, C.int(port))
 }
 
 // Cancel is for any thread. It does not wait.
