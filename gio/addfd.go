@@ -93,10 +93,10 @@ func checkListening(fd int) error {
 	if err != nil {
 		return sys.WithMessage(err, "not a socket: %v", err)
 	}
-	if kind != syscall.SOCK_STREAM {
+	if kind != syscall.SOCK_STREAM && kind != syscall.SOCK_SEQPACKET {
 		return sys.WithMessage(syscall.ESOCKTNOSUPPORT, "not a stream socket")
 	}
-	if sockaddr.Local(fd) == nil {
+	if a := sockaddr.Local(fd); a == nil || kind == syscall.SOCK_SEQPACKET && !sockaddr.IsSeqpacket(a) {
 		return sys.WithMessage(syscall.EAFNOSUPPORT, "neither a TCP nor a Unix socket")
 	}
 	listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)

@@ -116,7 +116,7 @@ func (l *listener) listenAddr(i int) net.Addr {
 }
 
 // Listen starts to listen and returns the effective address. The network is
-// "tcp", "tcp4", "tcp6" or "unix"; the address is as for net.Listen, with port
+// "tcp", "tcp4", "tcp6", "unix" or "unixpacket"; the address is as for net.Listen, with port
 // 0 for any free one, but that "tcp" with "0.0.0.0:port" is IPv4 only, where
 // net.Listen takes IPv6 as well; ":port" and "[::]:port" are both families, as far
 // as the system has them. It wraps g_socket_listener_add_address and may be
@@ -153,7 +153,7 @@ func (l *SocketListener) ListenSource(network, address string, source any) (net.
 }
 
 // AddAddress listens on a *net.TCPAddr (no IP address: every one of both families;
-// port 0: any) or *net.UnixAddr, as Listen does, and returns the effective address
+// port 0: any) or *net.UnixAddr (of "unixpacket" if its Net says so), as Listen does, and returns the effective address
 // (g_socket_listener_add_address). The connections that are accepted there
 // carry source: any Go value, which comes back as the same value.
 func (l *SocketListener) AddAddress(addr net.Addr, source any) (net.Addr, error) {
@@ -184,7 +184,7 @@ func (l *listener) addAddress(addr net.Addr, network string, v6only bool, source
 // bind is one try to listen at an address.
 func (l *listener) bind(addr net.Addr, sa []byte, v6only bool, source any) ([]net.Addr, error) {
 	return l.add(addr, source, false, func(source sourceRef) (native.Added, error) {
-		got, err := l.native.AddAddress(sa, v6only, l.cfg.unixMode(), source.ptr)
+		got, err := l.native.AddAddress(sa, sockaddr.IsSeqpacket(addr), l.multipath(addr), v6only, l.cfg.unixMode(), source.ptr)
 		if err == nil {
 			if p, ok := sockaddr.NewBoundPath(sockaddr.Path(addr), got.Dev, got.Ino); ok {
 				l.addrs.addPath(p)
@@ -198,12 +198,15 @@ func networkName(addr net.Addr, network string) string {
 	if network != "" {
 		return network
 	}
-	switch addr.(type) { // a nil pointer inside has no Network method
+	switch a := addr.(type) { // a nil pointer inside has no Network method
 	case nil:
 		return ""
 	case *net.TCPAddr:
 		return "tcp"
 	case *net.UnixAddr:
+		if sockaddr.IsSeqpacket(a) {
+			return "unixpacket"
+		}
 		return "unix"
 	}
 	return addr.Network()
@@ -232,6 +235,9 @@ func (l *listener) addOnLoop(addr net.Addr, ref sourceRef, shared bool, f func(s
 	}
 	if err := l.tls.failed(); err != nil {
 		return nil, err
+	}
+	if l.tls != nil && sockaddr.IsSeqpacket(addr) {
+		return nil, errPacketTLS
 	}
 	outer := l.addrs.setAdding(addr)
 	defer l.addrs.setAdding(outer)
@@ -286,6 +292,13 @@ func (l *SocketListener) AddAnyInetPort(source any) (uint16, error) {
 
 func (l *listener) addInetPort(port uint16, source any) (uint16, error) {
 	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: int(port)}
+	if l.multipath(addr) { // GIO's own function has no protocol
+		got, err := l.addAddress(sockaddr.OfAnyFamily(addr), "tcp", false, source)
+		if err != nil {
+			return 0, err
+		}
+		return uint16(got.(*net.TCPAddr).Port), nil
+	}
 	_, err := l.add(addr, source, false, func(source sourceRef) (got native.Added, err error) {
 		port, got, err = l.native.AddInetPort(port, source.ptr)
 		return got, err

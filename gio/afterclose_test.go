@@ -192,15 +192,18 @@ func afterConnection(t *testing.T, c *gio.SocketConnection) after {
 		"KeepAlive":          func() error { return errOf(c.KeepAlive()) },
 		"Linger":             func() error { return errOf(c.Linger()) },
 		"LocalAddr":          func() error { return ifTrue(c.LocalAddr() != nil) },
+		"MultipathTCP":       func() error { return errOf(c.MultipathTCP()) },
 		"NoDelay":            func() error { return errOf(c.NoDelay()) },
 		"PeerCredentials":    func() error { return errOf(c.PeerCredentials()) },
 		"Read":               func() error { return errOf(c.Read(b[:0])) },
 		"ReadFrom":           func() error { return errOf(c.ReadFrom(strings.NewReader("x"))) },
 		"ReceiveCredentials": func() error { return errOf(c.ReceiveCredentials()) },
 		"ReceiveFile":        func() error { return errOf(c.ReceiveFile()) },
+		"ReceiveFiles":       func() error { return errOf(c.ReceiveFiles(1)) },
 		"RemoteAddr":         func() error { return ifTrue(c.RemoteAddr() != nil) },
 		"SendCredentials":    c.SendCredentials,
 		"SendFile":           func() error { return c.SendFile(file) },
+		"SendFiles":          func() error { return c.SendFiles(file) },
 		"SetDeadline":        func() error { return c.SetDeadline(time.Now()) },
 		"SetGracefulDisconnect": func() error {
 			return c.SetGracefulDisconnect(true)

@@ -311,6 +311,7 @@ func TestFilesAndCredentialsOverABlockingSocket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, operation := range []func(c *gio.SocketConnection) error{
 				func(c *gio.SocketConnection) error { _, err := c.ReceiveFile(); return err },
+				func(c *gio.SocketConnection) error { _, err := c.ReceiveFiles(3); return err },
 				func(c *gio.SocketConnection) error { _, err := c.ReceiveCredentials(); return err },
 				func(c *gio.SocketConnection) error {
 					for {

@@ -40,7 +40,7 @@ type ClientConfig struct {
 	Network string
 
 	// LocalAddr is what sockets are bound to first: a *net.TCPAddr, or for the
-	// network "unix" a *net.UnixAddr (GSocketClient:local-address). An IP address
+	// networks "unix" and "unixpacket" a *net.UnixAddr (GSocketClient:local-address). An IP address
 	// also decides the family; without one, or with 0.0.0.0 or "::", it is a port
 	// alone, or nothing, as for net.Dialer.
 	LocalAddr net.Addr
@@ -66,6 +66,11 @@ type ClientConfig struct {
 	// comes after ClientComplete.
 	TLS *ClientTLSConfig
 
+	// MultipathTCP connects with Multipath TCP where the
+	// kernel has it, else, or if the server has none, with TCP, as net.Dialer's
+	// does. SocketConnection.MultipathTCP tells what it became.
+	MultipathTCP bool
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -89,6 +94,9 @@ type client struct {
 	shared  bool // loop is sharedLoop, to be released
 	log     *slog.Logger
 	timeout time.Duration
+
+	multipath bool
+
 	network string   // "tcp", "tcp4" or "tcp6"
 	direct  bool     // no proxy is asked for
 	local   net.Addr // nil: none
@@ -119,12 +127,13 @@ func NewSocketClient(cfg *ClientConfig) *SocketClient {
 		cfg = &ClientConfig{}
 	}
 	c := &client{
-		loop:     cfg.Loop,
-		log:      cfg.Logger,
-		timeout:  max(cfg.Timeout, 0),
-		network:  "tcp",
-		direct:   cfg.DisableProxy,
-		handlers: make(map[SignalHandle]*handler),
+		loop:      cfg.Loop,
+		log:       cfg.Logger,
+		timeout:   max(cfg.Timeout, 0),
+		multipath: cfg.MultipathTCP,
+		network:   "tcp",
+		direct:    cfg.DisableProxy,
+		handlers:  make(map[SignalHandle]*handler),
 	}
 	c.life, c.die = context.WithCancel(context.Background())
 	if c.log == nil {
@@ -226,11 +235,11 @@ func releaseSharedLoop() {
 func (c *SocketClient) Loop() *glibloop.Loop { return c.c.loop }
 
 // Dial connects to an address as net.Dial does; it wraps
-// g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6" or
-// "unix". The address of the former is "host:port", with a name or an IP
+// g_socket_client_connect_async. The network is "tcp", "tcp4", "tcp6",
+// "unix" or "unixpacket". The address of the first three is "host:port", with a name or an IP
 // address and a port number or service name; no host is this machine, over
 // whichever family it answers, and so is "::", which is what Listen returns for
-// ":0". That of "unix" is a path, or an abstract name as for Listen.
+// ":0". That of the others is a path, or an abstract name as for Listen.
 //
 // It blocks until the connection is made or has failed. When ctx is done first
 // it returns at once, with the cause of ctx, and the attempt ends in the

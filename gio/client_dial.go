@@ -8,6 +8,7 @@ import (
 
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -98,6 +99,7 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 			native.ObjectUnref(t.object)
 		}
 	}
+	multipath := c.multipath && !sockaddr.IsUnix(t.network) && sys.HasMultipathTCP()
 	err = c.loop.Invoke(func() {
 		defer release()
 		if d.state.Load() == dialAbandoned {
@@ -105,7 +107,8 @@ func (c *client) connect(ctx context.Context, t *dialTarget) (*SocketConnection,
 			return
 		}
 		cancellable.Start(d, client, d.loop, native.Target{
-			Kind: t.kind, Family: t.family, LocalPort: c.localPort, A: t.a, B: t.b, Port: t.port,
+			Kind: t.kind, Family: t.family, Seqpacket: t.network == "unixpacket", Multipath: multipath,
+			LocalPort: c.localPort, A: t.a, B: t.b, Port: t.port,
 			Connectable: t.object, Traced: t.trace != nil,
 		})
 	})

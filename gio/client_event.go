@@ -92,7 +92,11 @@ func (c *client) ClientEvent(id uint64, e *native.ClientEvent) {
 		return
 	}
 	defer c.loop.WatchAt("ConnectEvent handler", uintptr(h.at), c.log)()
+	addr := sockaddr.Decode(e.PeerBytes())
+	if u, ok := addr.(*net.UnixAddr); ok && e.Seqpacket() {
+		u.Net = "unixpacket"
+	}
 	callUser(c.log, "ConnectEvent handler", h.at, nil, func() {
-		h.fn.(clientEventFunc)(ClientEvent(e.Event()), e.Target(), sockaddr.Decode(e.PeerBytes()))
+		h.fn.(clientEventFunc)(ClientEvent(e.Event()), e.Target(), addr)
 	})
 }

@@ -52,8 +52,8 @@ func (t *dialTarget) netAddr() net.Addr {
 func (c *client) parseTarget(ctx context.Context, network, address string) (*dialTarget, error) {
 	t := &dialTarget{network: network, text: address, family: native.FamilyOfClient}
 	switch network {
-	case "unix":
-		addr := &net.UnixAddr{Name: address, Net: "unix"}
+	case "unix", "unixpacket":
+		addr := &net.UnixAddr{Name: address, Net: network}
 		sa, err := sockaddr.EncodeUnix(addr)
 		t.kind, t.a, t.addr, t.family = native.DialNative, string(sa), addr, 0
 		return t, err
@@ -179,8 +179,11 @@ func (c *client) check(t *dialTarget) error {
 	if c.wrong != nil {
 		return c.wrong
 	}
+	if c.tls != nil && t.network == "unixpacket" {
+		return errPacketTLS
+	}
 	if c.local != nil {
-		if _, isUnix := c.local.(*net.UnixAddr); isUnix != (t.network == "unix") {
+		if _, isUnix := c.local.(*net.UnixAddr); isUnix != sockaddr.IsUnix(t.network) {
 			return &net.AddrError{Err: "mismatched local address type", Addr: c.local.String()}
 		}
 	}

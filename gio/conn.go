@@ -94,7 +94,7 @@ func makeConn(l *listener, in *native.Incoming, lingers bool) *SocketConnection 
 	c.addrs.setPeer(fd, b)
 	c.fd.Init(netfd.Config{
 		FD: fd, Connection: in.Connection(), Exposed: l.exposed.Load(),
-		Unix: c.addrs.family == syscall.AF_UNIX, Lingers: lingers,
+		Unix: c.addrs.family == syscall.AF_UNIX, Messages: c.addrs.packet, Lingers: lingers,
 		IdleTimeout: l.cfg.IdleTimeout, Shared: &l.poller,
 	})
 	if l.tls != nil {
@@ -116,7 +116,7 @@ func newConnOf(n native.Connection, fd int, peer []byte, exposed bool) *SocketCo
 		peer = buf[:n]
 	}
 	c.addrs.setPeer(fd, peer)
-	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX})
+	c.fd.Init(netfd.Config{FD: fd, Connection: n, Exposed: exposed, Unix: c.addrs.family == syscall.AF_UNIX, Messages: c.addrs.packet})
 	if exposed {
 		c.graceful.Store(true) // who has it may set it
 		c.share()
@@ -153,6 +153,10 @@ func (sc *SocketConnection) watchForgotten() {
 // Read reads up to len(b) bytes (as g_socket_receive_with_blocking). It blocks
 // until there are some, the peer has closed its side (io.EOF), the read
 // deadline has passed, or Close or CloseRead.
+//
+// On a "unixpacket" socket it reads one message. What b has no room for is lost:
+// the error is io.ErrShortBuffer then, with len(b) bytes read. An empty message
+// cannot be told from the end: it is io.EOF, as in package net.
 func (sc *SocketConnection) Read(b []byte) (int, error) {
 	// No defer, and a small frame, as in package netfd: that of an idle client
 	// stays on the stack.
@@ -176,6 +180,9 @@ func (sc *SocketConnection) Read(b []byte) (int, error) {
 // Write writes all of b (as g_socket_send_with_blocking). It blocks until the
 // kernel has taken it, the write deadline has passed, or Close; the count says
 // how much went out before an error.
+//
+// On a "unixpacket" socket b is one message, also when it is empty, as in package net.
+// One that is too large for the kernel is syscall.EMSGSIZE, and nothing of it goes.
 func (sc *SocketConnection) Write(b []byte) (int, error) {
 	c := sc.c
 	n, err := 0, net.ErrClosed

@@ -212,7 +212,7 @@ func TestMalformedAddresses(t *testing.T) {
 		{"unix", "@" + long, "longer than"},
 		{"unix", "a\x00b", "zero byte"},
 		{"udp", "127.0.0.1:0", "unknown network udp"},
-		{"unixpacket", "/tmp/x", "unknown network unixpacket"},
+		{"unixgram", "/tmp/x", "unknown network unixgram"},
 		{"tcp7", "127.0.0.1:0", "unknown network tcp7"},
 		{"", "127.0.0.1:0", "unknown network"},
 	} {

@@ -16,6 +16,7 @@ import (
 // those who ask after Close.
 type connAddrs struct {
 	family uint16   // immutable
+	packet bool     // of a Unix socket: SOCK_SEQPACKET; immutable
 	listen net.Addr // the listening socket's, where it must be ours; immutable
 
 	mu       sync.Mutex // protects what follows; nothing is locked under it
@@ -34,19 +35,31 @@ func (a *connAddrs) setPeer(fd int, b []byte) {
 		if self == nil {
 			self = sockaddr.Local(fd)
 		}
-		if self != nil && self.Network() == "unix" {
+		if self != nil && sockaddr.IsUnix(self.Network()) {
 			a.family = syscall.AF_UNIX
+			a.packet = sockaddr.IsSeqpacket(self)
 		}
-		a.remote = sockaddr.Empty(int(a.family))
+		a.remote = a.empty()
 		return
 	}
 	a.family = binary.NativeEndian.Uint16(b)
 	if a.family == syscall.AF_UNIX {
-		a.remote = sockaddr.Decode(b)
+		a.packet = sys.IsSeqpacket(fd)
+		a.remote = a.named(sockaddr.Decode(b))
 	} else {
 		copy(a.peerRaw[:], b)
 	}
 }
+
+// named puts the network into an address that was decoded, which does not show it.
+func (a *connAddrs) named(addr net.Addr) net.Addr {
+	if u, ok := addr.(*net.UnixAddr); ok && a.packet {
+		u.Net = "unixpacket"
+	}
+	return addr
+}
+
+func (a *connAddrs) empty() net.Addr { return a.named(sockaddr.Empty(int(a.family))) }
 
 // LocalAddr is a *net.TCPAddr or *net.UnixAddr, also after Close
 // (g_socket_connection_get_local_address).
@@ -70,7 +83,7 @@ func (c *conn) localAddr() net.Addr {
 		}
 	}
 	if a.local == nil {
-		return sockaddr.Empty(int(a.family))
+		return a.empty()
 	}
 	return a.local
 }

@@ -115,6 +115,31 @@ func (p *hostilePeer) receiveFile(room int) {
 	}
 }
 
+func (p *hostilePeer) receiveFiles(most int) {
+	if p.waits() {
+		return
+	}
+	files, err := p.c.ReceiveFiles(most)
+	for _, f := range files {
+		requireClosesOnExec(p.t, f)
+		require.NoError(p.t, f.Close())
+	}
+	switch {
+	case err == nil:
+		require.Len(p.t, files, p.pop().fds)
+	case err == io.EOF:
+		require.Empty(p.t, p.queue)
+	case errors.Is(err, gio.ErrNoFile):
+		require.Zero(p.t, p.queue[0].fds)
+	case errors.Is(err, os.ErrInvalid):
+		require.Zero(p.t, most)
+	default:
+		require.ErrorContains(p.t, err, "files at once")
+		require.Len(p.t, files, most)
+		require.Greater(p.t, p.pop().fds, most)
+	}
+}
+
 // roomFor leaves room for n more descriptors until undo.
 func roomFor(t *testing.T, n int) (undo func()) {
 	t.Helper()
@@ -182,6 +207,7 @@ func FuzzReceiveFile(f *testing.F) {
 	f.Add([]byte{5, 8, 5, 1, 5, 255, 6, 0, 10, 0, 6, 0, 7, 0, 8, 1})
 	f.Add([]byte{1, 1, 8, 3, 0, 200, 6, 0, 6, 0, 8, 200, 6, 0})
 	f.Add([]byte{11, 40, 6, 0, 8, 2, 6, 0})
+	f.Add([]byte{4, 100, 12, 250, 1, 3, 12, 2, 2, 0, 12, 3, 8, 1, 3, 5, 12, 5, 1, 2, 7, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		before := len(descriptors())
 		runFileScript(t, script[:min(len(script), 400)])
@@ -203,7 +229,7 @@ func runFileScript(t *testing.T, script []byte) {
 	p := &hostilePeer{t: t, fd: fds[0], c: c, null: null}
 	for ; len(script) >= 2; script = script[2:] {
 		n := int(script[1])
-		switch script[0] % 12 {
+		switch script[0] % 13 {
 		case 0:
 			p.send(n, 0, nil)
 		case 1:
@@ -230,6 +256,8 @@ func runFileScript(t *testing.T, script []byte) {
 		case 11: // a file behind as much data as is peeked at
 			p.send(n, 0, nil)
 			p.send(1, 1, p.rights(1))
+		case 12:
+			p.receiveFiles(n)
 		}
 	}
 	p.ended = true

@@ -73,6 +73,10 @@ func TestIdleTimeoutEndsEveryWait(t *testing.T) {
 			_, err := c.ReceiveFile()
 			return err
 		},
+		"ReceiveFiles": func(c *gio.SocketConnection) error {
+			_, err := c.ReceiveFiles(3)
+			return err
+		},
 		"ReceiveCredentials": func(c *gio.SocketConnection) error {
 			_, err := c.ReceiveCredentials()
 			return err

@@ -18,6 +18,8 @@ type ListenerConfig struct {
 	Loop    *glibloop.Loop // nil: a loop of the listener's own, closed with it
 	Backlog int            // listen(2) backlog; 0: the most the system grants, see ServiceConfig
 	Logger  *slog.Logger   // nil: slog.Default()
+
+	MultipathTCP bool // as ServiceConfig's
 }
 
 // SocketListener accepts connections on any number of addresses; it wraps
@@ -72,7 +74,7 @@ func NewSocketListener(cfg *ListenerConfig) *SocketListener {
 		cfg = &ListenerConfig{}
 	}
 	return &SocketListener{newListener(native.KindListener, ServiceConfig{
-		Loop: cfg.Loop, Backlog: cfg.Backlog, Logger: cfg.Logger,
+		Loop: cfg.Loop, Backlog: cfg.Backlog, Logger: cfg.Logger, MultipathTCP: cfg.MultipathTCP,
 	}, 0, caller())}
 }
 

@@ -14,12 +14,14 @@ import (
 // not have a Read of its own. What comes from another connection of
 // this package, or from the same, needs a buffer only while bytes move: none is
 // held while it waits. When it comes in bulk it goes by splice(2). Everything
-// else, and TLS, goes through Write. io.Copy to a connection calls this.
+// else, and TLS, goes through Write. So does all that goes to or comes from a
+// "unixpacket" socket: each Read becomes one message, and a message of more than
+// 32 KiB from there ends the copy with io.ErrShortBuffer. io.Copy to a connection calls this.
 func (sc *SocketConnection) ReadFrom(r io.Reader) (n int64, err error) {
 	// No defer, and a small frame, as in Read: an idle client of a server that copies
 	// to and fro stays on the stack that its goroutine began with.
 	src, ok := r.(*SocketConnection)
-	if !ok || !plain(sc, src) {
+	if !ok || !bytewise(sc, src) {
 		return sc.readFromOther(r)
 	}
 	n, side, err := netfd.Copy(&sc.c.fd, &src.c.fd, -1)
@@ -62,14 +64,14 @@ func (sc *SocketConnection) readFrom(r io.Reader, remain int64) (n int64, handle
 	return 0, false, nil
 }
 
-// plain tells whether neither connection speaks TLS.
-func plain(dst, src *SocketConnection) bool {
-	return dst.c.tls.Load() == nil && src.c.tls.Load() == nil
+// bytewise tells whether neither connection speaks TLS or keeps messages apart.
+func bytewise(dst, src *SocketConnection) bool {
+	return dst.c.tls.Load() == nil && src.c.tls.Load() == nil && !dst.c.addrs.packet && !src.c.addrs.packet
 }
 
-// copyFrom answers handled=false when one of the connections speaks TLS.
+// copyFrom answers handled=false when the connections are not both bytewise.
 func (sc *SocketConnection) copyFrom(src *SocketConnection, remain int64) (n int64, handled bool, err error) {
-	if !plain(sc, src) {
+	if !bytewise(sc, src) {
 		return 0, false, nil
 	}
 	n, side, err := netfd.Copy(&sc.c.fd, &src.c.fd, remain)
@@ -93,7 +95,7 @@ func copyError(dst, src *SocketConnection, side netfd.Side, err error) error {
 
 // sendFile answers handled=false, with nothing sent, when the kernel cannot.
 func (sc *SocketConnection) sendFile(f *os.File, remain int64) (sent int64, handled bool, err error) {
-	if sc.c.tls.Load() != nil {
+	if sc.c.tls.Load() != nil || sc.c.addrs.packet {
 		return 0, false, nil
 	}
 	if !isRegular(f) {

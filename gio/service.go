@@ -20,6 +20,12 @@ type ServiceConfig struct {
 	// package net; GIO's own default is 10.
 	Backlog int
 
+	// MultipathTCP listens with Multipath TCP on TCP addresses where the kernel
+	// has it, else with TCP, as net.ListenConfig's does. Clients that don't
+	// know it are served all the same; SocketConnection.MultipathTCP tells. It
+	// changes nothing for what AddListener and AddFile add.
+	MultipathTCP bool
+
 	// Inactive constructs the service with active=FALSE: it accepts after Start.
 	Inactive bool
 

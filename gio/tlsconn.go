@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"syscall"
 
 	"github.com/glibserve/glibserve/gio/internal/giostream"
 	"github.com/glibserve/glibserve/gio/internal/native"
 	"github.com/glibserve/glibserve/gio/internal/netfd"
+	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
 // CertificateError is why a TLS handshake failed: the certificate of the peer,
@@ -93,10 +95,15 @@ func (sc *SocketConnection) StartTLS(ctx context.Context, cfg *ClientTLSConfig) 
 	return sc.startTLS(ctx, tls.on(&sc.c.fd, cfg.ServerName))
 }
 
+var errPacketTLS = sys.WithMessage(syscall.EOPNOTSUPP, "TLS needs a stream: not a unixpacket socket")
+
 func (sc *SocketConnection) startTLS(ctx context.Context, t *giostream.TLS) error {
 	const op = "handshake"
 	defer runtime.KeepAlive(sc)
 	c := sc.c
+	if c.addrs.packet {
+		return c.opError(op, errPacketTLS)
+	}
 	for _, dir := range []netfd.Direction{netfd.Reading, netfd.Writing} {
 		if !c.fd.Lock(dir) {
 			return c.opError(op, net.ErrClosed)

@@ -19,10 +19,6 @@ import (
 // all the same.
 type Credentials = native.Credentials
 
-// ErrNoFile is what ReceiveFile returns when the peer's next byte came without
-// a file: SendFile was not what it did. The byte is still there for Read.
-var ErrNoFile = errors.New("gio: the peer sent data, not a file")
-
 // PeerCredentials returns who was at the other end of a Unix socket when it
 // connected (g_socket_get_credentials). It does not block. On a TCP connection
 // it is an error.
@@ -54,29 +50,7 @@ func (sc *SocketConnection) peerCredentials(op string) (cred *Credentials, err e
 // long as the write deadline allows. On a TCP connection it is
 // syscall.EOPNOTSUPP.
 func (sc *SocketConnection) SendFile(f *os.File) error {
-	const op = "send file"
-	c := sc.c
-	defer runtime.KeepAlive(sc)
-	if f == nil {
-		return c.opError(op, os.ErrInvalid)
-	}
-	if err := c.needUnix(); err != nil {
-		return c.opError(op, err)
-	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return c.opError(op, err)
-	}
-	var m native.Message
-	var merr error
-	if err := raw.Control(func(fd uintptr) { m, merr = native.NewFDMessage(int(fd)) }); err != nil {
-		return c.opError(op, os.ErrClosed) // the one reason, and os does not export it
-	}
-	if merr != nil {
-		return c.opError(op, merr)
-	}
-	defer m.Unref()
-	return c.sendMessage(op, m)
+	return sc.sendFiles("send file", []*os.File{f})
 }
 
 // ReceiveFile takes a file that the peer of a Unix socket passed by SendFile or
@@ -86,32 +60,23 @@ func (sc *SocketConnection) SendFile(f *os.File) error {
 // It is for any goroutine, waits its turn among Reads and blocks like one, as
 // long as the read deadline allows. io.EOF means that the peer has closed,
 // ErrNoFile that it sent data instead, which then is still there to Read; when
-// it sent several files at once, all are closed and the error says so. When the
-// process has no descriptor left, the error is syscall.EMFILE and the file
-// stays for a later call. On a TCP connection it is syscall.EOPNOTSUPP.
+// it sent several files at once, which are for ReceiveFiles, all are closed and the
+// error says so. When the process has no descriptor left, the error is
+// syscall.EMFILE and the file stays for a later call. On a TCP connection it is
+// syscall.EOPNOTSUPP.
 //
 // A Read that reaches the byte of a file takes the byte and drops the file.
 func (sc *SocketConnection) ReceiveFile() (*os.File, error) {
 	const op = "receive file"
-	defer runtime.KeepAlive(sc)
-	c := sc.c
-	if err := c.needUnix(); err != nil {
-		return nil, c.opError(op, err)
-	}
-	r, err := c.fd.ReceiveFD()
-	switch {
-	case err == io.EOF:
+	files, came, err := sc.receiveFiles(op, 1)
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, c.opError(op, err)
-	case r.FD >= 0:
-		return os.NewFile(uintptr(r.FD), "received from "+c.addrs.remoteAddr().String()), nil
-	case r.FDs > 1:
-		return nil, c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", r.FDs))
-	case r.Lost:
-		return nil, c.opError(op, sys.WithMessage(syscall.EMFILE, "no descriptor was free for the peer's file: it is lost"))
 	}
-	return nil, c.opError(op, ErrNoFile)
+	if came > 1 {
+		_ = files[0].Close()
+		return nil, sc.c.opError(op, fmt.Errorf("the peer sent %d files at once: all are closed", came))
+	}
+	return files[0], nil
 }
 
 // SendCredentials tells the peer of a Unix socket who this process is, in the
@@ -153,8 +118,10 @@ func (sc *SocketConnection) ReceiveCredentials() (*Credentials, error) {
 		return nil, err
 	case err != nil:
 		return nil, c.opError(op, err)
-	case r.FDs > 0:
-		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.FDs))
+	case r.Plain: // of a "unixpacket" socket
+		return nil, c.opError(op, errors.New("the peer sent a message, not credentials: it is left to Read"))
+	case r.Came > 0:
+		return nil, c.opError(op, fmt.Errorf("the peer sent files (%d), not credentials: all are closed", r.Came))
 	case !r.HasCredentials:
 		return sc.peerCredentials(op)
 	}
@@ -195,19 +162,35 @@ func connFromFD(fd int) (*SocketConnection, error) {
 // SocketPair returns the two ends of a connection without a name (socketpair(2),
 // and GUnixConnections around it): to hand one to another process, to GIO code,
 // or to a test. Both addresses are the unnamed one, "@" as package net writes
-// it. Each end is the caller's to Close.
-func SocketPair() (a, b *SocketConnection, err error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+// it. Each end is the caller's to Close. The network is "unix", also when none is
+// given, or "unixpacket".
+func SocketPair(network ...string) (a, b *SocketConnection, err error) {
+	name, kind := "unix", syscall.SOCK_STREAM
+	if len(network) > 0 {
+		name = network[0]
+	}
+	fail := func(err error) (a, b *SocketConnection, _ error) {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: name, Err: err}
+	}
+	switch {
+	case len(network) > 1:
+		return fail(errors.New("SocketPair of more than one network"))
+	case name == "unixpacket":
+		kind = syscall.SOCK_SEQPACKET
+	case name != "unix":
+		return fail(net.UnknownNetworkError(name))
+	}
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
+		return fail(os.NewSyscallError("socketpair", err))
 	}
 	if a, err = connFromFD(fds[0]); err != nil {
 		_ = syscall.Close(fds[1])
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+		return fail(err)
 	}
 	if b, err = connFromFD(fds[1]); err != nil {
 		_ = a.Close()
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: err}
+		return fail(err)
 	}
 	a.watchForgotten()
 	b.watchForgotten()

@@ -267,6 +267,7 @@ func TestSendFileWaitsForRoom(t *testing.T) {
 func TestCloseWakesReceiveFile(t *testing.T) {
 	for name, f := range map[string]func(*gio.SocketConnection) error{
 		"file":        func(c *gio.SocketConnection) error { _, err := c.ReceiveFile(); return err },
+		"files":       func(c *gio.SocketConnection) error { _, err := c.ReceiveFiles(3); return err },
 		"credentials": func(c *gio.SocketConnection) error { _, err := c.ReceiveCredentials(); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,8 +288,9 @@ func TestFilesNeedAUnixSocket(t *testing.T) {
 	everyTCP(t, func(t *testing.T, network, address string) {
 		c, _ := pair(t, network, address)
 		_, rerr := c.ReceiveFile()
+		_, rserr := c.ReceiveFiles(3)
 		_, cerr := c.ReceiveCredentials()
-		for _, err := range []error{c.SendFile(os.Stdin), rerr, c.SendCredentials(), cerr} {
+		for _, err := range []error{c.SendFile(os.Stdin), rerr, c.SendFiles(os.Stdin), rserr, c.SendCredentials(), cerr} {
 			require.ErrorIs(t, err, syscall.EOPNOTSUPP)
 			require.ErrorContains(t, err, "not a Unix socket")
 			var op *net.OpError

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* O_PATH */
 #endif
 #include "state.h"
+#include "connection.h"
 
 #include "_cgo_export.h"
 
@@ -54,11 +55,27 @@ open_made (gsv_add *add)
   return -1;
 }
 
+/* GIO makes no socket of a protocol that GSocketProtocol does not name: one of ours
+ * takes the descriptor's number, which nobody has seen. Without one it stays TCP. */
+static void
+make_multipath (GSocket *s)
+{
+  int made = socket (g_socket_get_family (s), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                     GSV_PROTOCOL_MPTCP);
+
+  if (made < 0)
+    return;
+  dup3 (made, g_socket_get_fd (s), O_CLOEXEC);
+  close (made);
+}
+
 /* Before bind. The kernel takes the socket's own mode for that of the file, less the
  * umask: so the file is never there with more than it is to have. */
 void
 gsv_binding (gsv_state *st, GSocket *socket)
 {
+  if (st->add->multipath)
+    make_multipath (socket);
   if (g_socket_get_family (socket) == G_SOCKET_FAMILY_UNIX
       && st->add->mode >= 0)
     fchmod (g_socket_get_fd (socket), st->add->mode);
@@ -267,10 +284,10 @@ finish_add (gsv_state *st, gsv_add *add, gboolean ok, gsv_error *err)
 }
 
 int
-gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
-                 int mode, GObject *source, gsv_error *err)
+gsv_add_address (gsv_state *st, const void *native, int len, int seqpacket,
+                 int multipath, int v6only, int mode, GObject *source, gsv_error *err)
 {
-  gsv_add add = { .v6only = v6only, .mode = mode };
+  gsv_add add = { .v6only = v6only, .mode = mode, .multipath = multipath };
   GSocketAddress *address;
   gboolean ok;
 
@@ -285,7 +302,8 @@ gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
   path_of (native, len, add.path);
   ok = begin_add (st, &add, err)
        && g_socket_listener_add_address (st->listener, address,
-                                         G_SOCKET_TYPE_STREAM,
+                                         seqpacket ? G_SOCKET_TYPE_SEQPACKET
+                                                   : G_SOCKET_TYPE_STREAM,
                                          G_SOCKET_PROTOCOL_DEFAULT, source,
                                          NULL, &err->error);
   ok = finish_add (st, &add, ok, err);

@@ -56,6 +56,7 @@ on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
 {
   if (event == G_SOCKET_LISTENER_BINDING)
     {
+      gsv_binding (st, socket); /* perhaps another socket from here on */
       /* Whatever the system's default: "tcp" is both families. */
       if (st->add != &st->others_add
           && g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6)
@@ -71,8 +72,6 @@ on_event (gsv_state *st, GSocketListenerEvent event, GSocket *socket)
     }
   else if (event == G_SOCKET_LISTENER_LISTENED)
     g_ptr_array_add (st->add->pending, g_object_ref (socket));
-  if (event == G_SOCKET_LISTENER_BINDING)
-    gsv_binding (st, socket);
   if (event == G_SOCKET_LISTENER_LISTENING)
     gsv_listened (st, socket);
 }
@@ -231,6 +230,7 @@ gsv_new (int kind, uint64_t id, GMainContext *context, int active, int backlog)
 {
   gsv_state *st;
 
+  gsv_register_types ();
   switch (kind)
     {
     case GSV_LISTENER:

@@ -1,5 +1,6 @@
 /* GSocketClient and its "event" signal. */
 #include "client.h"
+#include "connection.h"
 
 #include "_cgo_export.h"
 
@@ -13,6 +14,7 @@ gsv_client_new (int family, const void *native, int native_len,
 {
   GSocketClient *client = g_socket_client_new ();
 
+  gsv_register_types ();
   g_socket_client_set_family (client, family);
   g_socket_client_set_timeout (client, timeout);
   g_socket_client_set_enable_proxy (client, enable_proxy);
@@ -153,6 +155,9 @@ on_event (GSocketClient *client, GSocketClientEvent event,
 
   if (base != NULL)
     {
+      e.seqpacket = g_socket_get_socket_type (g_socket_connection_get_socket (
+                        G_SOCKET_CONNECTION (base)))
+                    == G_SOCKET_TYPE_SEQPACKET;
       e.peer_len = gsv_remote (G_SOCKET_CONNECTION (base), &e.peer);
       g_object_unref (base);
     }

@@ -84,6 +84,9 @@ func (e *ClientEvent) Event() int { return int((*C.gsv_client_event)(e).event) }
 // Target is what is connected to, by g_socket_connectable_to_string.
 func (e *ClientEvent) Target() string { return C.GoString((*C.gsv_client_event)(e).target) }
 
+// Seqpacket tells whether the connection's socket is SOCK_SEQPACKET.
+func (e *ClientEvent) Seqpacket() bool { return e.seqpacket != 0 }
+
 // PeerBytes is the peer's native address, empty when there is no connection.
 func (e *ClientEvent) PeerBytes() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&e.peer)), int(e.peer_len))

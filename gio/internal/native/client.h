@@ -20,6 +20,8 @@ enum {
 typedef struct {
   int kind;
   int family;     /* -1: the client's own */
+  int type;       /* GSocketType; 0: the client's own */
+  int multipath;  /* Multipath TCP */
   int local_port; /* unless 0, bound at any address of a socket's family */
   const char *a, *b;
   int len, port;
@@ -41,6 +43,7 @@ typedef struct {
 typedef struct {
   int event;   /* GSocketClientEvent */
   char *target; /* g_socket_connectable_to_string */
+  int seqpacket; /* of the connection's socket */
   int peer_len; /* 0: there is no connection yet, or none any more */
   struct sockaddr_storage peer;
 } gsv_client_event;

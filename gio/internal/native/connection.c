@@ -33,6 +33,32 @@ gsv_send (uintptr_t socket, const uint8_t *buf, gsize n)
   return r >= 0 ? r : errno != 0 ? -errno : -EBADF;
 }
 
+/* To register a type again would have GIO use what it has freed. */
+static void
+register_type (GType type, GSocketFamily family, GSocketType kind, int protocol)
+{
+  if (g_socket_connection_factory_lookup_type (family, kind, protocol)
+      == G_TYPE_SOCKET_CONNECTION)
+    g_socket_connection_factory_register_type (type, family, kind, protocol);
+}
+
+/* GIO has GUnixConnection for streams, and GTcpConnection for TCP only. */
+void
+gsv_register_types (void)
+{
+  static gsize done;
+
+  if (!g_once_init_enter (&done))
+    return;
+  register_type (G_TYPE_UNIX_CONNECTION, G_SOCKET_FAMILY_UNIX,
+                 G_SOCKET_TYPE_SEQPACKET, G_SOCKET_PROTOCOL_DEFAULT);
+  register_type (G_TYPE_TCP_CONNECTION, G_SOCKET_FAMILY_IPV4,
+                 G_SOCKET_TYPE_STREAM, GSV_PROTOCOL_MPTCP);
+  register_type (G_TYPE_TCP_CONNECTION, G_SOCKET_FAMILY_IPV6,
+                 G_SOCKET_TYPE_STREAM, GSV_PROTOCOL_MPTCP);
+  g_once_init_leave (&done, 1);
+}
+
 int
 gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
               GError **error)
@@ -40,6 +66,7 @@ gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
   *socket = g_socket_new_from_fd (fd, error);
   if (*socket == NULL)
     return FALSE; /* it has closed the descriptor */
+  gsv_register_types ();
   *connection = g_socket_connection_factory_create_connection (*socket);
   g_object_unref (*socket); /* the connection's */
   return TRUE;

@@ -12,6 +12,11 @@ gssize gsv_send (uintptr_t socket, const uint8_t *buf, gsize n);
 /* The objects around a connected socket, as GIO makes them: the descriptor is
  * theirs then, and the caller has one reference to the connection. On failure
  * the first two have closed it, and the third, which returns -errno, has not. */
+/* IPPROTO_MPTCP, which GSocketProtocol does not name. */
+#define GSV_PROTOCOL_MPTCP 262
+
+/* Before GIO makes a connection of a socket of SOCK_SEQPACKET or Multipath TCP. */
+void gsv_register_types (void);
 int gsv_conn_new (int fd, GSocketConnection **connection, GSocket **socket,
                   GError **error);
 int gsv_conn_take_fd (int fd, GSocketConnection **connection, GSocket **socket,

@@ -1,12 +1,19 @@
 /* One asynchronous connect of GSocketClient per dial. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "client.h"
+#include "connection.h"
 
 #include "_cgo_export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static uint64_t dials_alive;
 
@@ -47,6 +54,38 @@ static void
 forward_free (gpointer original, GClosure *closure)
 {
   g_object_unref (original);
+}
+
+/* GSocketClient:protocol takes no more than GSocketProtocol names. So a socket of
+ * Multipath TCP takes the descriptor's number, before anything is connected or
+ * waited for; without one it stays TCP. */
+static void
+make_multipath (GSocketClient *client, GSocketClientEvent event,
+                GSocketConnectable *connectable, GIOStream *stream, gpointer data)
+{
+  struct sockaddr_storage local;
+  socklen_t len = sizeof local;
+  GSocket *socket_object;
+  int fd, made, bound;
+
+  if (event != G_SOCKET_CLIENT_CONNECTING || !G_IS_SOCKET_CONNECTION (stream))
+    return;
+  socket_object = g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream));
+  fd = g_socket_get_fd (socket_object);
+  if (g_socket_get_family (socket_object) == G_SOCKET_FAMILY_UNIX)
+    return;
+  made = socket (g_socket_get_family (socket_object),
+                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, GSV_PROTOCOL_MPTCP);
+  if (made < 0)
+    return;
+  /* A local address was bound already. */
+  memset (&local, 0, sizeof local);
+  bound = getsockname (fd, (struct sockaddr *) &local, &len) == 0
+          && g_socket_client_get_local_address (client) != NULL;
+  if (dup3 (made, fd, O_CLOEXEC) == fd && bound
+      && bind (fd, (struct sockaddr *) &local, len) != 0)
+    g_socket_close (socket_object, NULL); /* it must not connect from elsewhere */
+  close (made);
 }
 
 /* A port alone to bind to, which "local-address" cannot say: it has a family, and
@@ -90,21 +129,26 @@ local_free (gpointer local, GClosure *closure)
 }
 
 /* GIO reads "family" whenever it makes a socket, long after connect_async has
- * returned: one dial with another family needs a client of its own, as does one with
+ * returned, and so "type": one dial with another one needs a client of its own, as does one with
  * a local port. */
 static GSocketClient *
-client_for (GSocketClient *client, int family, local_port *local)
+client_for (GSocketClient *client, int family, int type, int multipath,
+            local_port *local)
 {
   GSocketClient *c;
 
   if (family < 0)
     family = g_socket_client_get_family (client);
-  if (local == NULL && (int) g_socket_client_get_family (client) == family)
+  if (type == 0)
+    type = g_socket_client_get_socket_type (client);
+  if (local == NULL && (int) g_socket_client_get_family (client) == family
+      && (int) g_socket_client_get_socket_type (client) == type
+      && !multipath)
     return g_object_ref (client);
   c = g_socket_client_new ();
   g_socket_client_set_family (c, family);
   g_socket_client_set_protocol (c, g_socket_client_get_protocol (client));
-  g_socket_client_set_socket_type (c, g_socket_client_get_socket_type (client));
+  g_socket_client_set_socket_type (c, type);
   g_socket_client_set_local_address (
       c, g_socket_client_get_local_address (client));
   g_socket_client_set_timeout (c, g_socket_client_get_timeout (client));
@@ -119,6 +163,8 @@ client_for (GSocketClient *client, int family, local_port *local)
   if (g_socket_client_get_enable_proxy (client))
     g_socket_client_set_proxy_resolver (
         c, g_socket_client_get_proxy_resolver (client));
+  if (multipath)
+    g_signal_connect (c, "event", G_CALLBACK (make_multipath), NULL);
   if (local != NULL)
     g_signal_connect_data (c, "event", G_CALLBACK (bind_port), local, local_free,
                            0);
@@ -297,7 +343,7 @@ gsv_dial_start (GSocketClient *original, GMainContext *context,
       d->local = g_new0 (local_port, 1);
       d->local->port = target->local_port;
     }
-  client = client_for (original, target->family, d->local);
+  client = client_for (original, target->family, target->type, target->multipath, d->local);
   switch (target->kind)
     {
     case GSV_DIAL_NATIVE:

@@ -27,7 +27,9 @@ const (
 // Target is what a dial connects to.
 type Target struct {
 	Kind        int
-	Family      int    // AF_*, 0 for any, FamilyOfClient
+	Family      int // AF_*, 0 for any, FamilyOfClient
+	Seqpacket   bool
+	Multipath   bool   // Multipath TCP
 	LocalPort   uint16 // other than 0: bound first, at any address
 	A, B        string
 	Port        uint16
@@ -58,9 +60,12 @@ func (n Dial) Start(up DialCallbacks, client Client, loop *glibloop.Loop, t Targ
 	cb := C.CString(t.B)
 	defer C.free(unsafe.Pointer(cb))
 	target := C.gsv_target{
-		kind: C.int(t.Kind), family: C.int(t.Family), local_port: C.int(t.LocalPort),
+		kind: C.int(t.Kind), family: C.int(t.Family), local_port: C.int(t.LocalPort), multipath: cbool(t.Multipath),
 		a: (*C.char)(ca), b: cb, len: C.int(len(t.A)), port: C.int(t.Port),
 		connectable: C.gpointer(t.Connectable), traced: cbool(t.Traced),
+	}
+	if t.Seqpacket {
+		target._type = C.G_SOCKET_TYPE_SEQPACKET
 	}
 	C.gsv_dial_start(client.p, contextOf(loop), n.p, C.uint64_t(dials.Add(up)), &target)
 }

@@ -65,15 +65,16 @@ type Added struct {
 	Dev, Ino     uint64 // Ino 0: none
 }
 
-// AddAddress listens on a native address. mode is that of a Unix path, or -1; source
+// AddAddress listens on a native address, for messages if seqpacket, with
+// Multipath TCP if multipath. mode is that of a Unix path, or -1; source
 // is the source object, or nil.
-func (n Listener) AddAddress(sa []byte, v6only bool, mode int, source unsafe.Pointer) (Added, error) {
+func (n Listener) AddAddress(sa []byte, seqpacket, multipath, v6only bool, mode int, source unsafe.Pointer) (Added, error) {
 	var e C.gsv_error
 	p := C.CBytes(sa)
 	defer C.free(p)
 	C.gsv_enter(n.st)
 	defer C.gsv_leave(n.st)
-	ok := C.gsv_add_address(n.st, p, C.int(len(sa)), cbool(v6only), C.int(mode), (*C.GObject)(source), &e)
+	ok := C.gsv_add_address(n.st, p, C.int(len(sa)), cbool(seqpacket), cbool(multipath), cbool(v6only), C.int(mode), (*C.GObject)(source), &e)
 	return addResult(ok, &e)
 }
 

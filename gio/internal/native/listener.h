@@ -53,7 +53,7 @@ void gsv_enter (gsv_state *st);
 void gsv_leave (gsv_state *st);
 
 /* add.c */
-int gsv_add_address (gsv_state *st, const void *native, int len, int v6only,
+int gsv_add_address (gsv_state *st, const void *native, int len, int seqpacket, int multipath, int v6only,
                      int mode, GObject *source, gsv_error *err);
 int gsv_add_inet_port (gsv_state *st, int port, GObject *source,
                        gsv_error *err);

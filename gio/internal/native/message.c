@@ -11,18 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The message has a duplicate of fd: the caller may close his at once. */
 GSocketControlMessage *
-gsv_fd_message (int fd, gsv_error *err)
+gsv_fd_message (void)
 {
-  GSocketControlMessage *m = g_unix_fd_message_new ();
+  return g_unix_fd_message_new ();
+}
 
+/* The message has a duplicate of fd: the caller may close his at once. */
+int
+gsv_fd_message_append (GSocketControlMessage *message, int fd, gsv_error *err)
+{
   errno = 0;
-  if (g_unix_fd_message_append_fd (G_UNIX_FD_MESSAGE (m), fd, &err->error))
-    return m;
+  if (g_unix_fd_message_append_fd (G_UNIX_FD_MESSAGE (message), fd,
+                                   &err->error))
+    return TRUE;
   err->sys_errno = errno;
-  g_object_unref (m);
-  return NULL;
+  return FALSE;
 }
 
 GSocketControlMessage *
@@ -64,7 +68,7 @@ receive (int fd, struct msghdr *msg, int flags)
 }
 
 static void
-take_rights (struct cmsghdr *c, gsv_received *out)
+take_rights (struct cmsghdr *c, int fds[], int max, gsv_received *out)
 {
   size_t i, n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
 
@@ -72,21 +76,50 @@ take_rights (struct cmsghdr *c, gsv_received *out)
     {
       int fd;
       memcpy (&fd, CMSG_DATA (c) + i * sizeof (int), sizeof fd);
-      if (out->nfds++ == 0)
-        out->fd = fd;
+      out->came++;
+      if (out->kept < max)
+        fds[out->kept++] = fd;
       else
         close (fd);
     }
 }
 
+static void
+close_kept (int fds[], gsv_received *out)
+{
+  while (out->kept > 0)
+    close (fds[--out->kept]);
+}
+
+/* room tells whether n descriptors are free, with errno if not. */
+static gboolean
+room (int fd, int n)
+{
+  int spares[GSV_FDS_MAX], i, code;
+
+  for (i = 0; i < n; i++)
+    {
+      spares[i] = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+      if (spares[i] < 0)
+        break;
+    }
+  code = errno;
+  n -= i;
+  while (i > 0)
+    close (spares[--i]);
+  errno = code;
+  return n == 0;
+}
+
 /* Not g_socket_receive_message: that waits or not as the GSocket's property
  * "blocking" says, which belongs to whoever else uses the GSocket. */
 int
-gsv_receive_message (int fd, int want, gsv_received *out)
+gsv_receive_message (int fd, int want, int max, int messages, int fds[],
+                     gsv_received *out)
 {
   union {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE (253 * sizeof (int)) /* SCM_MAX_FD */
+    char bytes[CMSG_SPACE (GSV_FDS_MAX * sizeof (int))
                + CMSG_SPACE (sizeof (struct ucred)) + CMSG_SPACE (sizeof (int))
                + 512];
   } control;
@@ -97,15 +130,22 @@ gsv_receive_message (int fd, int want, gsv_received *out)
   gssize n;
 
   memset (out, 0, sizeof *out);
-  out->fd = -1;
-  if (want == GSV_WANT_FD)
+  if (messages || want == GSV_WANT_FDS)
     {
-      int spare;
-
       /* Without room for it the kernel only says that there is something. */
-      n = receive (fd, &msg, MSG_PEEK);
-      if (n <= 0)
-        return n < 0 ? -errno : 0;
+      n = receive (fd, &msg, MSG_PEEK | (messages ? MSG_TRUNC : 0));
+      if (n < 0)
+        return -errno;
+      if (n == 0) /* the end, or an empty message, which is to go as by Read */
+        return messages && receive (fd, &msg, 0) < 0 ? -errno : 0;
+      if (messages && n > 1)
+        {
+          out->plain = TRUE; /* all but the first byte would be lost */
+          return 1;
+        }
+    }
+  if (want == GSV_WANT_FDS)
+    {
       /* While peeking, Linux looks on at the following messages until one has
        * descriptors: that there are some is certain only when this byte ended
        * the search. Otherwise only taking it tells. */
@@ -114,11 +154,9 @@ gsv_receive_message (int fd, int want, gsv_received *out)
           out->plain = TRUE;
           return 1;
         }
-      /* Were no descriptor free, the kernel would drop the one that comes. */
-      spare = fcntl (fd, F_DUPFD_CLOEXEC, 0);
-      if (spare < 0)
+      /* Of what comes the kernel would drop those that find none free. */
+      if (!room (fd, max))
         return -errno;
-      close (spare);
     }
   iov.iov_len = 1;
   msg.msg_control = control.bytes;
@@ -131,7 +169,7 @@ gsv_receive_message (int fd, int want, gsv_received *out)
       if (c->cmsg_level != SOL_SOCKET)
         continue;
       if (c->cmsg_type == SCM_RIGHTS)
-        take_rights (c, out);
+        take_rights (c, fds, want == GSV_WANT_FDS ? max : 0, out);
       else if (c->cmsg_type == SCM_CREDENTIALS)
         {
           struct ucred u;
@@ -151,11 +189,10 @@ gsv_receive_message (int fd, int want, gsv_received *out)
         }
     }
   out->lost = (msg.msg_flags & MSG_CTRUNC) != 0;
-  if (out->fd >= 0 && (out->nfds != 1 || out->lost || want != GSV_WANT_FD))
-    {
-      close (out->fd);
-      out->fd = -1;
-    }
+  /* Another thread has taken what was free. Who gets a part of the first ones
+   * could not tell which. */
+  if (out->lost && out->came <= max)
+    close_kept (fds, out);
   out->byte = (unsigned char) bytes[0];
   return (int) n;
 }

@@ -41,6 +41,7 @@ enum { GSV_SPARES = 2 }; /* as many sockets as one add brings at most */
 typedef struct gsv_add {
   struct gsv_add *outer;
   GPtrArray *pending; /* GSocket*: LISTENED, not yet known to GIO */
+  int multipath; /* a socket of Multipath TCP is wanted */
   int v6only;
   int mode;              /* of a Unix path, or -1 */
   unsigned first, count; /* the sockets that it brought */

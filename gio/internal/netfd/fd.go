@@ -32,10 +32,11 @@ type FD struct {
 
 	// Immutable, from Config.
 	unix, lingers bool
+	messages      bool // a system call moves one message, whole or cut off
 
 	sends uint8 // under Writing's lock
 
-	// Under Reading's lock: the byte that ReceiveFD took and Read returns first.
+	// Under Reading's lock: the byte that ReceiveFDs took and Read returns first.
 	hasUnread bool
 	unread    byte
 
@@ -87,6 +88,7 @@ type Config struct {
 	Connection native.Connection // with one reference, which the FD takes over; may be none
 	Exposed    bool              // others may have the objects already, if there are any
 	Unix       bool              // an AF_UNIX socket
+	Messages   bool              // SOCK_SEQPACKET: bytes are in messages
 	Lingers    bool              // SO_LINGER may be set: closing may take time
 	Shared     *SharedPoller     // may be nil
 
@@ -96,6 +98,7 @@ type Config struct {
 // Init makes fd ready for use. It cannot fail: objects are made when needed.
 func (fd *FD) Init(c Config) {
 	fd.sysfd, fd.unix, fd.lingers, fd.shared = int32(c.FD), c.Unix, c.Lingers, c.Shared
+	fd.messages = c.Messages
 	fd.idle.limit.Store(int64(max(c.IdleTimeout, 0)))
 	fd.objects.init(c.Connection)
 	if c.Exposed && c.Connection.Valid() {
@@ -106,6 +109,9 @@ func (fd *FD) Init(c Config) {
 
 // Sysfd is the descriptor's number, which is good while a reference is held.
 func (fd *FD) Sysfd() int { return int(fd.sysfd) }
+
+// Messages tells whether bytes are in messages, whose bounds matter.
+func (fd *FD) Messages() bool { return fd.messages }
 
 // Lingers tells whether closing may take time.
 func (fd *FD) Lingers() bool { return fd.lingers }
@@ -127,7 +133,9 @@ func (fd *FD) Lock(dir Direction) bool { return fd.fdmu.lock(dir) }
 // Unlock ends the turn.
 func (fd *FD) Unlock(dir Direction) { fd.fdmu.unlock(dir) }
 
-// Read reads up to len(b) bytes and waits until there are some.
+// Read reads up to len(b) bytes and waits until there are some. Where there are
+// messages, that is one of them; what of it does not fit is lost, with
+// io.ErrShortBuffer, and an empty one is io.EOF.
 func (fd *FD) Read(b []byte) (int, error) {
 	// No defer, and small frames from here on: when the goroutine that waits for
 	// an idle client needs no more than its first 2 KiB of stack, that client
@@ -160,6 +168,8 @@ func (fd *FD) ReadLocked(b []byte) (int, error) {
 		return 0, ErrnoError("recv", o.errno)
 	case o.n == 0:
 		return 0, io.EOF
+	case o.n > int64(len(b)):
+		return len(b), io.ErrShortBuffer
 	}
 	return int(o.n), nil
 }
@@ -178,7 +188,7 @@ func (fd *FD) Write(b []byte) (int, error) {
 func (fd *FD) WriteLocked(b []byte) (int, error) {
 	done := 0
 	if len(b) == 0 {
-		return 0, nil
+		return 0, fd.writeEmpty()
 	}
 	if !fd.writeDeadline() && !fd.objects.exposed() {
 		// Nearly always the kernel takes it all, and nobody has to be asked.
@@ -202,6 +212,23 @@ func (fd *FD) WriteLocked(b []byte) (int, error) {
 		err = ErrnoError("send", o.errno)
 	}
 	return int(o.n), err
+}
+
+// writeEmpty sends a message without a byte, where there are messages.
+func (fd *FD) writeEmpty() error {
+	if !fd.messages {
+		return nil
+	}
+	_, errno, err := fd.run(Writing, 1, func(int64) (int64, syscall.Errno) {
+		if _, errno := fd.send(nil); errno != 0 {
+			return 0, errno
+		}
+		return 1, 0
+	})
+	if err == nil && errno != 0 {
+		err = ErrnoError("send", errno)
+	}
+	return err
 }
 
 // Run makes attempts until want bytes have moved, or there is an end, and waits in
@@ -242,6 +269,9 @@ func (fd *FD) recv(b []byte) (int, syscall.Errno) {
 	n, errno := fd.number(Reading)
 	if errno != 0 {
 		return 0, errno
+	}
+	if fd.messages {
+		return sys.RecvMessage(n, b)
 	}
 	return sys.Recv(n, b, len(b) <= briefRecv && !fd.unix)
 }

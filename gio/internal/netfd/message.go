@@ -37,18 +37,18 @@ func (fd *FD) SendMessage(m native.Message) error {
 	return err
 }
 
-// ReceiveFD waits like Read for one byte and the descriptor that comes with it. A
-// byte without one is left to Read.
-func (fd *FD) ReceiveFD() (native.Received, error) {
+// ReceiveFDs waits like Read for one byte and the descriptors that come with it, of
+// which it keeps no more than max. A byte without any is left to Read.
+func (fd *FD) ReceiveFDs(max int) (native.Received, error) {
 	if !fd.fdmu.lock(Reading) {
 		return native.Received{}, net.ErrClosed
 	}
 	defer fd.fdmu.unlock(Reading)
 	if fd.hasUnread {
-		return native.Received{Byte: fd.unread, Plain: true, FD: -1}, nil
+		return native.Received{Byte: fd.unread, Plain: true}, nil
 	}
-	r, err := fd.receive(native.WantFD)
-	if err == nil && r.FD < 0 && r.FDs <= 1 && !r.Lost && !r.Plain {
+	r, err := fd.receive(native.WantFDs, max)
+	if err == nil && r.Came == 0 && !r.Lost && !r.Plain {
 		fd.unread, fd.hasUnread = r.Byte, true
 	}
 	return r, err
@@ -63,7 +63,7 @@ func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
 	defer fd.fdmu.unlock(Reading)
 	if fd.hasUnread {
 		fd.hasUnread = false
-		return native.Received{Byte: fd.unread, FD: -1}, nil
+		return native.Received{Byte: fd.unread}, nil
 	}
 	n, err := fd.Objects()
 	if err != nil {
@@ -77,7 +77,7 @@ func (fd *FD) ReceiveCredentials() (r native.Received, err error) {
 	defer restore()
 	restore, _ = pass(n, unix.SO_PASSPIDFD) // Linux 6.5 has it, and without it works mostly
 	defer restore()
-	r, err = fd.receive(native.WantCredentials)
+	r, err = fd.receive(native.WantCredentials, 0)
 	r.HasCredentials = r.HasCredentials && !fromNobody(r)
 	return r, err
 }
@@ -103,14 +103,14 @@ func fromNobody(r native.Received) bool {
 
 // receive waits for one byte and what comes with it. The caller holds Reading's
 // lock.
-func (fd *FD) receive(want int) (r native.Received, err error) {
+func (fd *FD) receive(want, max int) (r native.Received, err error) {
 	got, errno, err := fd.run(Reading, 1, func(int64) (int64, syscall.Errno) {
 		var count int
 		from, errno := fd.number(Reading)
 		if errno != 0 {
 			return 0, errno
 		}
-		r, count, errno = native.ReceiveMessage(from, want)
+		r, count, errno = native.ReceiveMessage(from, want, max, fd.messages)
 		return int64(count), errno
 	})
 	switch {

@@ -17,9 +17,9 @@ func unixPair(t testing.TB) (a, b *FD) { return kinds["socketpair"](t) }
 
 func sendFD(t testing.TB, fd *FD, n int) {
 	t.Helper()
-	m, err := native.NewFDMessage(n)
-	require.NoError(t, err)
+	m := native.NewFDMessage()
 	defer m.Unref()
+	require.NoError(t, m.AppendFD(n))
 	require.NoError(t, fd.SendMessage(m))
 }
 
@@ -28,20 +28,20 @@ func TestDescriptorsPass(t *testing.T) {
 	f, _ := randomFile(t, 10)
 	before := descriptors(t)
 	sendFD(t, a, int(f.Fd()))
-	r, err := b.ReceiveFD()
+	r, err := b.ReceiveFDs(1)
 	require.NoError(t, err)
-	require.Equal(t, 1, r.FDs)
-	got := os.NewFile(uintptr(r.FD), "received")
+	require.Equal(t, 1, r.Came)
+	got := os.NewFile(uintptr(r.FDs[0]), "received")
 	content, err := io.ReadAll(got)
 	require.NoError(t, err)
 	require.Len(t, content, 10)
 	require.NoError(t, got.Close())
 	require.Equal(t, before, descriptors(t))
 	a.Close()
-	_, err = b.ReceiveFD()
+	_, err = b.ReceiveFDs(1)
 	require.Equal(t, io.EOF, err)
 	b.Close()
-	_, err = b.ReceiveFD()
+	_, err = b.ReceiveFDs(1)
 	require.Equal(t, net.ErrClosed, err)
 }
 
@@ -51,10 +51,10 @@ func TestAByteWithoutADescriptorIsLeft(t *testing.T) {
 	_, err := a.Write([]byte("data"))
 	require.NoError(t, err)
 	for range 2 {
-		r, err := b.ReceiveFD()
+		r, err := b.ReceiveFDs(1)
 		require.NoError(t, err)
-		require.Negative(t, r.FD)
-		require.Zero(t, r.FDs)
+		require.Empty(t, r.FDs)
+		require.Zero(t, r.Came)
 	}
 	buf := make([]byte, 4)
 	_, err = io.ReadFull(b, buf)
@@ -86,13 +86,13 @@ func TestCredentialsPass(t *testing.T) {
 func TestMessagesWaitLikeBytes(t *testing.T) {
 	a, b := unixPair(t)
 	require.NoError(t, a.SetDeadline(past, true, true))
-	_, err := a.ReceiveFD()
+	_, err := a.ReceiveFDs(1)
 	require.Equal(t, os.ErrDeadlineExceeded, err)
 	m := native.NewCredentialsMessage()
 	defer m.Unref()
 	require.Equal(t, os.ErrDeadlineExceeded, a.SendMessage(m))
 	b.SetIdleTimeout(soon)
-	_, err = b.ReceiveFD()
+	_, err = b.ReceiveFDs(1)
 	requireIdle(t, err)
 	_, err = b.ReceiveCredentials()
 	requireIdle(t, err)

@@ -10,8 +10,8 @@ import (
 // must refuse IPv4 clients.
 func Resolve(network, address string) (addr net.Addr, v6only bool, err error) {
 	switch network {
-	case "unix":
-		a := &net.UnixAddr{Name: address, Net: "unix"}
+	case "unix", "unixpacket":
+		a := &net.UnixAddr{Name: address, Net: network}
 		_, err = EncodeUnix(a)
 		return a, false, err
 	case "tcp", "tcp4", "tcp6":

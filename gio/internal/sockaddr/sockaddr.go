@@ -90,7 +90,7 @@ func zoneID(zone string) (uint32, error) {
 // EncodeUnix is Encode for a path, or an abstract name, which begins with "@" or
 // with a zero byte and may have more of those anywhere.
 func EncodeUnix(a *net.UnixAddr) ([]byte, error) {
-	if a.Net != "" && a.Net != "unix" {
+	if a.Net != "" && a.Net != "unix" && a.Net != "unixpacket" {
 		return nil, net.UnknownNetworkError(a.Net)
 	}
 	name := a.Name
@@ -177,22 +177,35 @@ func zoneName(id uint32) string {
 func Local(fd int) net.Addr {
 	var buf [Max]byte
 	n, err := sys.Sockname(fd, buf[:]) // no function value: buf would escape
-	return decodeUnless(err, buf[:], n)
+	return decodeUnless(err, fd, buf[:], n)
 }
 
 // Peer is the address of the other end; nil when there is none.
 func Peer(fd int) net.Addr {
 	var buf [Max]byte
 	n, err := sys.Peername(fd, buf[:])
-	return decodeUnless(err, buf[:], n)
+	return decodeUnless(err, fd, buf[:], n)
 }
 
-func decodeUnless(err error, b []byte, n int) net.Addr {
+func decodeUnless(err error, fd int, b []byte, n int) net.Addr {
 	if err != nil {
 		return nil
 	}
-	return Decode(b[:min(n, len(b))])
+	a := Decode(b[:min(n, len(b))])
+	if u, ok := a.(*net.UnixAddr); ok && sys.IsSeqpacket(fd) {
+		u.Net = "unixpacket"
+	}
+	return a
 }
+
+// IsSeqpacket tells whether a is the address of a socket of messages.
+func IsSeqpacket(a net.Addr) bool {
+	u, ok := a.(*net.UnixAddr)
+	return ok && u != nil && u.Net == "unixpacket"
+}
+
+// IsUnix tells whether a network is one of Unix sockets.
+func IsUnix(network string) bool { return network == "unix" || network == "unixpacket" }
 
 // Empty stands for the address of a peer that was gone before anybody could
 // ask: GIO returns NULL there, and a nil net.Addr would crash its users.

@@ -18,9 +18,9 @@ func sockcall(call uintptr, fd int, b []byte, flags uintptr, brief bool) (int, s
 		var r uintptr
 		var errno syscall.Errno
 		if brief {
-			r, _, errno = syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), flags, 0, 0)
+			r, _, errno = syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		} else {
-			r, _, errno = syscall.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), flags, 0, 0)
+			r, _, errno = syscall.Syscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		}
 		switch errno {
 		case 0:
@@ -38,8 +38,14 @@ func Recv(fd int, b []byte, brief bool) (int, syscall.Errno) {
 	return sockcall(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT, brief)
 }
 
+// RecvMessage is Recv for a socket of messages. It answers the length of the whole
+// message, also where that is more than b has room for.
+func RecvMessage(fd int, b []byte) (int, syscall.Errno) {
+	return sockcall(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT|unix.MSG_TRUNC, false)
+}
+
 // Send is sendto without an address. It never blocks and raises no SIGPIPE. b is
-// not empty.
+// empty for a socket of messages only.
 func Send(fd int, b []byte, brief bool) (int, syscall.Errno) {
 	return sockcall(unix.SYS_SENDTO, fd, b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, brief)
 }

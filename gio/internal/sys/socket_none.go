@@ -24,6 +24,18 @@ func Recv(fd int, b []byte, _ bool) (int, syscall.Errno) {
 	}
 }
 
+// RecvMessage is Recv for a socket of messages. It answers the length of the whole
+// message, also where that is more than b has room for.
+func RecvMessage(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		if err != unix.EINTR {
+			errno, _ := err.(syscall.Errno)
+			return max(n, 0), errno
+		}
+	}
+}
+
 // Send is the same for sendto, and raises no SIGPIPE.
 func Send(fd int, b []byte, _ bool) (int, syscall.Errno) {
 	for {
