@@ -54,6 +54,25 @@ func BenchmarkPost(b *testing.B) {
 	}
 }
 
+// One key a producer: most of what is posted is replaced before it runs, so that
+// the end is that of the producers.
+func BenchmarkPostLatest(b *testing.B) {
+	for _, n := range []int{1, 4} {
+		b.Run(fmt.Sprintf("producers=%d/peer=glibloop", n), func(b *testing.B) {
+			loop := glibloop.New()
+			defer loop.Close()
+			b.ReportAllocs()
+			b.SetParallelism(n)
+			b.RunParallel(func(pb *testing.PB) {
+				key, fn := new(int), func() {}
+				for pb.Next() {
+					_ = loop.PostLatest(key, fn)
+				}
+			})
+		})
+	}
+}
+
 func BenchmarkCall(b *testing.B) {
 	b.Run("peer=glibloop", func(b *testing.B) {
 		loop := glibloop.New()
