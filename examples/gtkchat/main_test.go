@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/gtkchat/internal/display"
+	"github.com/glibserve/glibserve/examples/shared/display"
 	"github.com/glibserve/glibserve/examples/shared/program"
 	"github.com/glibserve/glibserve/examples/shared/servertest"
 )

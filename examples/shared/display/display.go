@@ -46,7 +46,7 @@ type Display struct {
 
 // Start starts an X server on a number that is free. Close ends it.
 func Start() (*Display, error) {
-	dir, err := os.MkdirTemp("", "gtkchat-display")
+	dir, err := os.MkdirTemp("", "glibserve-display")
 	if err != nil {
 		return nil, err
 	}
