@@ -15,8 +15,8 @@ import (
 	"github.com/diamondburned/gotk4/pkg/gtk/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/glibserve/glibserve/examples/shared/display"
 	"github.com/glibserve/glibserve/examples/gtkchat/talk"
+	"github.com/glibserve/glibserve/examples/shared/display"
 	"github.com/glibserve/glibserve/examples/shared/servertest"
 	"github.com/glibserve/glibserve/glibloop"
 )
