@@ -13,6 +13,7 @@ require (
 	github.com/glibserve/glibserve v0.0.0-00010101000000-000000000000
 	github.com/glibserve/glibserve/ci v0.0.0-00010101000000-000000000000
 	github.com/glibserve/glibserve/examples v0.0.0-00010101000000-000000000000
+	github.com/stretchr/testify v1.12.1
 	gonum.org/v1/plot v0.16.0
 )
 
@@ -26,6 +27,7 @@ require (
 	github.com/campoy/embedmd v1.0.0 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	go4.org/unsafe/assume-no-moving-gc v0.0.0-20231121144256-b99613f794b6 // indirect
 	golang.org/x/image v0.25.0 // indirect
 	golang.org/x/sync v0.16.0 // indirect

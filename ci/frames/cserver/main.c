@@ -4,6 +4,7 @@
 #include "../window/window.h"
 
 #include <gio/gio.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -128,21 +129,38 @@ static gpointer commands(gpointer data)
 	return NULL;
 }
 
-static double position(gint64 time)
+#define BARS 48
+
+/* The same as framesDraw in ../window/window.go. */
+static void draw(cairo_t *cr, int width, int height, double position)
 {
-	return (time % 4000000) / 4e6;
+	cairo_set_source_rgb(cr, 0.97, 0.97, 0.96);
+	cairo_paint(cr);
+	for (int i = 0; i < BARS; i++) {
+		double part = (double)i / BARS;
+		double x = (i + 0.5) * width / BARS;
+		double tall = height * (0.42 + 0.3 * sin(2 * G_PI * (position + part)));
+
+		cairo_set_source_rgb(cr, 0.20 + 0.3 * part, 0.40, 0.75 - 0.3 * part);
+		cairo_rectangle(cr, x - 0.3 * width / BARS, height - tall, 0.6 * width / BARS, tall);
+		cairo_fill(cr);
+	}
+	/* Crosses the window once in a turn: a frame that is missing shows as a jump. */
+	cairo_set_source_rgb(cr, 0.85, 0.33, 0.10);
+	cairo_arc(cr, position * width, height * 0.15, 14, 0, 2 * G_PI);
+	cairo_fill(cr);
 }
 
 int main(int argc, char **argv)
 {
 	GError *error = NULL;
 
-	if (!frames_window_open("frames", "C: GSocketService with asynchronous streams", position)) {
-		fputs("framesc: there is no display to open a window on\n", stderr);
+	if (!frames_window_open("frames", "C: GSocketService with asynchronous streams", draw)) {
+		fputs("frames: there is no display to open a window on\n", stderr);
 		return 1;
 	}
 	if (!serve(&error)) {
-		fprintf(stderr, "framesc: cannot listen: %s\n", error->message);
+		fprintf(stderr, "frames: cannot listen: %s\n", error->message);
 		return 1;
 	}
 	g_thread_unref(g_thread_new("commands", commands, NULL));

@@ -22,7 +22,7 @@ const (
 	panelHeight  = vg.Length(150)
 	headHeight   = vg.Length(34)
 
-	leastTime = 8.0 // ms, the bottom of the axis
+	leastTime = 4.0 // ms, the bottom of the axis
 	longTime  = 100.0
 )
 
@@ -115,7 +115,7 @@ func (r *runner) panel(k key, most float64) (*plot.Plot, error) {
 	p.Add(lines)
 	for _, g := range s.gaps() {
 		from, to, ms := max(0, (g.from-s.from)/1e6), min(p.X.Max, (g.to-s.from)/1e6), g.length()/1e3
-		ms = max(ms, leastTime)
+		ms = max(ms, 1.1*leastTime)
 		bar, err := plotter.NewPolygon(plotter.XYs{{X: from, Y: leastTime}, {X: from, Y: ms}, {X: to, Y: ms}, {X: to, Y: leastTime}})
 		if err != nil {
 			return nil, err

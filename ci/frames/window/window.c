@@ -1,11 +1,10 @@
 #include "window.h"
 
 #include <gtk/gtk.h>
-#include <math.h>
 
 #define WIDTH 640
 #define HEIGHT 400
-#define BARS 48
+#define TURN 4000000 /* microseconds until the animation begins again */
 
 typedef struct {
 	gint64 time;
@@ -22,33 +21,19 @@ static gint quit;    /* atomic */
 
 /* The rest is the main thread's. */
 static GtkWidget *label;
-static frames_position position_of;
+static frames_draw draw_by;
 static double position;
 static gboolean drawn;
 
 static void draw(GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer data)
 {
 	drawn = TRUE;
-	cairo_set_source_rgb(cr, 0.97, 0.97, 0.96);
-	cairo_paint(cr);
-	for (int i = 0; i < BARS; i++) {
-		double x = (i + 0.5) * width / BARS;
-		double phase = 2 * G_PI * (position + (double)i / BARS);
-		double tall = height * (0.42 + 0.3 * sin(phase));
-
-		cairo_set_source_rgb(cr, 0.20 + 0.3 * i / BARS, 0.40, 0.75 - 0.3 * i / BARS);
-		cairo_rectangle(cr, x - 0.3 * width / BARS, height - tall, 0.6 * width / BARS, tall);
-		cairo_fill(cr);
-	}
-	/* Crosses the window once in a turn: a frame that is missing shows as a jump. */
-	cairo_set_source_rgb(cr, 0.85, 0.33, 0.10);
-	cairo_arc(cr, position * width, height * 0.15, 14, 0, 2 * G_PI);
-	cairo_fill(cr);
+	draw_by(cr, width, height, position);
 }
 
 static gboolean tick(GtkWidget *area, GdkFrameClock *clock, gpointer data)
 {
-	position = position_of(gdk_frame_clock_get_frame_time(clock));
+	position = (double)(gdk_frame_clock_get_frame_time(clock) % TURN) / TURN;
 	gtk_widget_queue_draw(area);
 	return G_SOURCE_CONTINUE;
 }
@@ -81,13 +66,13 @@ static gboolean closed(GtkWindow *window, gpointer data)
 	return FALSE;
 }
 
-gboolean frames_window_open(const char *title, const char *text, frames_position of)
+gboolean frames_window_open(const char *title, const char *text, frames_draw by)
 {
 	GtkWidget *window, *box, *what, *area;
 
 	if (!gtk_init_check())
 		return FALSE;
-	position_of = of;
+	draw_by = by;
 	frames = g_array_sized_new(FALSE, FALSE, sizeof(Frame), 4096);
 
 	window = gtk_window_new();

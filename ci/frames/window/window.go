@@ -2,21 +2,41 @@
 package window
 
 // #cgo pkg-config: gtk4
-// #cgo LDFLAGS: -lm
 // #include "window.h"
 // #include <stdlib.h>
 //
-// extern double framesPosition(gint64 time);
+// extern void framesDraw(cairo_t *cr, int width, int height, double position);
 import "C"
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
 
-// turn is how long the animation takes to begin again, in microseconds.
-const turn = 4e6
+	"github.com/diamondburned/gotk4/pkg/cairo"
+)
 
-//export framesPosition
-func framesPosition(time C.gint64) C.double {
-	return C.double(float64(int64(time)%int64(turn)) / turn)
+const bars = 48
+
+// framesDraw draws a frame, by gotk4's cairo as a program in Go does. main.c in
+// cserver draws the same.
+//
+//export framesDraw
+func framesDraw(context *C.cairo_t, w, h C.int, position C.double) {
+	cr, width, height, at := cairo.WrapContext(uintptr(unsafe.Pointer(context))), float64(w), float64(h), float64(position)
+	cr.SetSourceRGB(0.97, 0.97, 0.96)
+	cr.Paint()
+	for i := range bars {
+		part := float64(i) / bars
+		x := (float64(i) + 0.5) * width / bars
+		tall := height * (0.42 + 0.3*math.Sin(2*math.Pi*(at+part)))
+		cr.SetSourceRGB(0.20+0.3*part, 0.40, 0.75-0.3*part)
+		cr.Rectangle(x-0.3*width/bars, height-tall, 0.6*width/bars, tall)
+		cr.Fill()
+	}
+	// Crosses the window once in a turn: a frame that is missing shows as a jump.
+	cr.SetSourceRGB(0.85, 0.33, 0.10)
+	cr.Arc(at*width, height*0.15, 14, 0, 2*math.Pi)
+	cr.Fill()
 }
 
 // Open opens the window, on the process's main thread and once; false when there
@@ -25,7 +45,7 @@ func Open(title, text string) bool {
 	t, x := C.CString(title), C.CString(text)
 	defer C.free(unsafe.Pointer(t))
 	defer C.free(unsafe.Pointer(x))
-	return C.frames_window_open(t, x, C.frames_position(C.framesPosition)) != 0
+	return C.frames_window_open(t, x, C.frames_draw(C.framesDraw)) != 0
 }
 
 // Run iterates the default main context, on the main thread, until Quit.

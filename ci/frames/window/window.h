@@ -1,6 +1,7 @@
 #ifndef FRAMES_WINDOW_H
 #define FRAMES_WINDOW_H
 
+#include <cairo.h>
 #include <glib.h>
 
 /* The window that each of the programs opens: the same code for those written in
@@ -9,14 +10,14 @@
  * It draws an animation, as many frames as the display has, on the default main
  * context, and notes when each was drawn. */
 
-/* frames_position is called for each frame, on the main thread, and says where
- * the animation is: 0 to 1, at a time in microseconds. It is the program's own,
- * and written in its language: a program does something for each frame. */
-typedef double (*frames_position)(gint64 time);
+/* frames_draw is called for each frame, on the main thread, and draws it. It is the
+ * program's own, and written in its language: position is where the animation
+ * is, 0 to 1. */
+typedef void (*frames_draw)(cairo_t *cr, int width, int height, double position);
 
 /* frames_window_open opens the window on the display of the environment, with a
  * title and a text. FALSE: there is no display. Only on the main thread, once. */
-gboolean frames_window_open(const char *title, const char *text, frames_position position);
+gboolean frames_window_open(const char *title, const char *text, frames_draw draw);
 
 /* frames_window_run iterates the default main context until frames_window_quit,
  * which any thread may call. */
