@@ -148,4 +148,3 @@ func TestAnIdleLoopRunsPostsWithoutAWait(t *testing.T) {
 	flush(t, l)
 	require.Less(t, took, held, "the functions waited as long as they took, for nobody")
 }
-

@@ -100,7 +100,7 @@ func (r *runner) panel(k key, most float64) (*plot.Plot, error) {
 	p.Title.TextStyle.Font.Size = 9.5
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Tick.Label.Font.Size = 8
-		axis.LineStyle.Width = 0.5
+		axis.Width = 0.5
 	}
 	p.X.Padding, p.Y.Padding = 0, 0
 	s := typical(r.samples[k])
@@ -120,7 +120,7 @@ func (r *runner) panel(k key, most float64) (*plot.Plot, error) {
 		if err != nil {
 			return nil, err
 		}
-		bar.Color, bar.LineStyle.Width = smooth, 0
+		bar.Color, bar.Width = smooth, 0
 		if ms >= longTime {
 			bar.Color = stuck
 		}
