@@ -43,13 +43,13 @@
 //
 // # Order and fairness
 //
-// Functions run at GLib's default priority. Other sources of that priority have
-// their turn after 64 functions or 1 ms. All in all the functions may take as much
-// time at that priority as they leave to the rest of the context, and 1 ms at once
-// when it had nothing to do; what is more waits below GTK's redraw, where it goes on at once
-// unless something else is ready, and for no longer than 10 ms. So a flood of
-// posts costs a window none of its frames, and nothing that keeps the loop busy
-// keeps the posts from running. A loop that has nothing else to do runs them
+// Functions run at GLib's default priority, and other sources of that priority
+// have their turn after 64 functions or 1 ms. All in all, functions may take as
+// much time there as they leave to the rest of the context, and 1 ms at once when
+// that had nothing to do. What is more waits below GTK's redraw: it goes on at
+// once unless something else is ready, and after 10 ms in any case. So a flood
+// of posts costs a window none of its frames, and nothing that keeps the loop
+// busy keeps the posts from running. A loop that has nothing else to do runs them
 // without a wait.
 //
 // What a flood costs instead is time: posted faster than they can run,
