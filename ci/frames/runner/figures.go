@@ -12,7 +12,8 @@ type gap struct{ from, to float64 }
 
 func (g gap) length() float64 { return g.to - g.from }
 
-// count is how many frames were drawn in the window.
+// count is how many frames were drawn in the window, without the one more that its
+// edges may give.
 func (s *sample) count() int {
 	n := 0
 	for _, f := range s.Frames {
@@ -20,15 +21,14 @@ func (s *sample) count() int {
 			n++
 		}
 	}
-	return n
+	return min(n, s.possible())
 }
 
 // possible is how many there would be if none was left out.
 func (s *sample) possible() int { return int(math.Round((s.to - s.from) / s.Refresh)) }
 
-// share is the part of the possible ones, at most 1: the window's edges may give
-// one more.
-func (s *sample) share() float64 { return min(1, float64(s.count())/float64(s.possible())) }
+// share is the part of the possible ones.
+func (s *sample) share() float64 { return float64(s.count()) / float64(s.possible()) }
 
 // gaps are those that the window has a part of, so that a picture which stands
 // still at an edge shows in full. What was never drawn ends with the window.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"os"
@@ -35,14 +36,15 @@ var (
 // plot draws the frame times of each server's typical round.
 func (r *runner) plot(file string) error {
 	panels := []key{{noLoad, baseline}}
-	for _, b := range servers {
-		panels = append(panels, key{full, b})
-	}
 	most := longTime
-	for _, k := range panels {
-		if s := typical(r.samples[k]); s != nil {
+	for _, b := range servers {
+		if s := typical(r.samples[key{full, b}]); s != nil {
+			panels = append(panels, key{full, b})
 			most = max(most, s.longest())
 		}
+	}
+	if len(panels) == 1 {
+		return errors.New("it shows the load full, which was not measured")
 	}
 	rows := (len(panels) + panelColumns - 1) / panelColumns
 	canvas := vgimg.NewWith(vgimg.UseWH(panelColumns*panelWidth, vg.Length(rows)*panelHeight+headHeight), vgimg.UseDPI(144))

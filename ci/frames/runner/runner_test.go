@@ -40,6 +40,8 @@ func TestEveryFrameIsCounted(t *testing.T) {
 	s := steady()
 	require.Equal(t, 240, s.possible())
 	require.Equal(t, 240, s.count())
+	s.from -= 100 // an edge more
+	require.Equal(t, 240, s.count())
 	require.InDelta(t, 16.7, s.longest(), 0.1)
 	require.InDelta(t, 16.7, s.p99(), 0.1)
 	require.InDelta(t, 10_000, s.shown(), 10)

@@ -23,7 +23,7 @@ func (r *runner) document(machine string) string {
 	fmt.Fprintf(&s, "# Frames\n\nWritten by `scripts/frames`: %s, %s each after %s of warm-up, a fresh process each time.\n%s.\n", rounds, r.length, r.warmup, machine)
 	s.WriteString(`
 A GTK 4 window with a steady animation, and in the same process a server, or goroutines that change a label of the window. The window is
-the same code for all of them (` + "`window/window.c`" + `) and asks the program for each frame where the animation is, in Go or in C. Every server does the same with a connection:
+the same code for all of them (` + "`window/window.c`" + `), and each frame is drawn by the program, in Go by gotk4's cairo or in C. Every server does the same with a connection:
 Read and Write with one buffer of 1 KiB; the one in C has asynchronous streams, as GIO's documentation recommends. The load comes from another process, which shares the
 processors. The longest gap is the longest time from one frame to the next; p99 is what 99 of 100 of these times are below.
 `)
@@ -105,7 +105,11 @@ func (r *runner) verdicts() string {
 		if s.Len() == 0 {
 			s.WriteString("| frames | at least | measured | |\n|---|---|---|---|\n")
 		}
-		fmt.Fprintf(&s, "| %s | %.2f | %.2f | %s |\n", claim, least, is, answer)
+		measured := fmt.Sprintf("%.2f", is)
+		if math.IsInf(is, 0) {
+			measured = "that drew none"
+		}
+		fmt.Fprintf(&s, "| %s | %.2f | %s | %s |\n", claim, least, measured, answer)
 	}
 	ours := r.share(full, serve)
 	verdict("`Serve` at 2,000 connects a second, to no load", r.share(connects, serve)/r.share(noLoad, baseline), 0.97)
