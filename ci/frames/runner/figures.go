@@ -43,7 +43,7 @@ func (s *sample) gaps() []gap {
 		last = t
 	}
 	if last < s.to {
-		gaps = append(gaps, gap{max(last, s.from), s.to})
+		gaps = append(gaps, gap{last, s.to})
 	}
 	return gaps
 }
