@@ -41,8 +41,8 @@ func (l *Loop) PostLatest(key any, fn func()) error {
 	return err
 }
 
-// isKey is asked before a lock is taken: a map panics on what cannot be
-// compared. What differs from itself would never leave the map.
+// isKey is asked before a lock is taken, since a map panics on what cannot be
+// compared. What differs from itself would never leave the map again.
 func isKey(key any) bool {
 	switch key.(type) {
 	case nil, string, int, uintptr, bool:
