@@ -30,6 +30,7 @@ func TestEveryMethodAfterClose(t *testing.T) {
 				"MainContext": func() { assert.NotNil(t, l.MainContext()) },
 				"OnLoop":      func() { assert.False(t, l.OnLoop()) },
 				"Post":        func() { stopped(l.Post(never)) },
+				"PostLatest":  func() { stopped(l.PostLatest("key", never)) },
 				"Quit":        l.Quit,
 				"Run":         func() { assert.Error(t, l.Run(bg)) },
 				"Watch":       func() { l.Watch("nothing")() },

@@ -20,6 +20,19 @@ func TestPostDoesNotAllocate(t *testing.T) {
 	}))
 }
 
+func TestPostLatestDoesNotAllocate(t *testing.T) {
+	l := newLoop(t)
+	fn := func() {}
+	keys := [...]*int{new(int), new(int), new(int)}
+	n := 0
+	require.Zero(t, testing.AllocsPerRun(10_000, func() {
+		_ = l.PostLatest(keys[n%len(keys)], fn)
+		if n++; n%1000 == 0 {
+			flush(t, l)
+		}
+	}))
+}
+
 func TestCallDoesNotAllocate(t *testing.T) {
 	l := newLoop(t)
 	fn := func() error { return nil }

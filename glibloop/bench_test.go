@@ -54,6 +54,31 @@ func BenchmarkPost(b *testing.B) {
 	}
 }
 
+// A key for each producer: most of what is posted is replaced before it runs, so
+// the producers' end is the end.
+func BenchmarkPostLatest(b *testing.B) {
+	for _, n := range []int{1, 4, 16} {
+		b.Run(fmt.Sprintf("producers=%d/peer=glibloop", n), func(b *testing.B) {
+			loop := glibloop.New()
+			defer loop.Close()
+			b.ReportAllocs()
+			b.ResetTimer()
+			var all sync.WaitGroup
+			for i := range n {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					key, fn := new(int), func() {}
+					for range (b.N + i) / n {
+						_ = loop.PostLatest(key, fn)
+					}
+				}()
+			}
+			all.Wait()
+		})
+	}
+}
+
 func BenchmarkCall(b *testing.B) {
 	b.Run("peer=glibloop", func(b *testing.B) {
 		loop := glibloop.New()

@@ -11,44 +11,60 @@
 /* Below GDK_PRIORITY_REDRAW (120) and above G_PRIORITY_DEFAULT_IDLE (200). */
 #define GLIBLOOP_PRIORITY_LOW 125
 
+/* What the queue may take at priority 0 before it owes the others time, and the
+ * longest that it waits for them below. In ns. */
+#define GLIBLOOP_BURST (1 * 1000 * 1000)
+#define GLIBLOOP_LONGEST_WAIT (10 * 1000 * 1000)
+
 typedef struct {
 	GSource source;
 	glibloop_core *core;
 } glibloop_source;
 
-static gboolean high_ready(glibloop_core *core, gint *timeout)
+static gint64 now_ns(void)
 {
-	gint64 wait;
+	return g_get_monotonic_time() * 1000;
+}
 
-	if (!g_atomic_int_get(&core->pending))
-		return FALSE;
-	if (!core->demoted)
-		return TRUE;
-	wait = core->promote_at - g_get_monotonic_time();
-	if (wait <= 0)
-		return TRUE;
-	*timeout = (gint)((wait + 999) / 1000);
-	return FALSE;
+/* spend charges the queue for a batch that has just ended. GLib dispatches the
+ * highest priority that is ready and no other, so a queue that is filled as fast
+ * as it is drained would keep GTK's redraw from ever running. It may therefore
+ * have priority 0 for as long as the others have had since, GLIBLOOP_BURST at
+ * most. Beyond that it is in debt and waits at the low priority, where it goes on
+ * at once unless others have work to do, until as much time has passed as it
+ * took. A debt is GLIBLOOP_LONGEST_WAIT at most, whatever a function took: who
+ * keeps the loop busy for ever at a priority in between starves nobody. */
+static void spend(glibloop_core *core, gint64 took)
+{
+	gint64 now = now_ns();
+
+	core->even_at = MAX(core->even_at, now - took - GLIBLOOP_BURST) + 2 * took;
+	core->even_at = MIN(core->even_at, now + GLIBLOOP_LONGEST_WAIT);
+	core->in_debt = core->even_at > now;
+}
+
+static gboolean pending(GSource *source)
+{
+	return g_atomic_int_get(&((glibloop_source *)source)->core->pending) != 0;
+}
+
+/* A debt needs no time-out of the poll's: the low source is ready meanwhile. */
+static gboolean high_check(GSource *source)
+{
+	glibloop_core *core = ((glibloop_source *)source)->core;
+
+	return pending(source) && (!core->in_debt || now_ns() >= core->even_at);
 }
 
 static gboolean high_prepare(GSource *source, gint *timeout)
 {
 	*timeout = -1;
-	return high_ready(((glibloop_source *)source)->core, timeout);
-}
-
-static gboolean high_check(GSource *source)
-{
-	gint timeout;
-
-	return high_ready(((glibloop_source *)source)->core, &timeout);
+	return high_check(source);
 }
 
 static gboolean low_check(GSource *source)
 {
-	glibloop_core *core = ((glibloop_source *)source)->core;
-
-	return core->demoted && g_atomic_int_get(&core->pending);
+	return pending(source);
 }
 
 static gboolean low_prepare(GSource *source, gint *timeout)
@@ -57,30 +73,14 @@ static gboolean low_prepare(GSource *source, gint *timeout)
 	return low_check(source);
 }
 
-static void dispatch(glibloop_core *core, glibloop_turn turn)
-{
-	gint64 wait;
-
-	/* Dispatching can end the Loop, and its end drops the references. */
-	g_atomic_int_inc(&core->refs);
-	wait = glibloopDispatch(core->handle, turn);
-	core->demoted = wait > 0;
-	if (core->demoted)
-		core->promote_at = g_get_monotonic_time() + wait;
-	glibloop_core_unref(core);
-}
-
-static gboolean high_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
 	glibloop_core *core = ((glibloop_source *)source)->core;
 
-	dispatch(core, core->demoted ? GLIBLOOP_TURN_OVERDUE : GLIBLOOP_TURN_FIRST);
-	return G_SOURCE_CONTINUE;
-}
-
-static gboolean low_dispatch(GSource *source, GSourceFunc callback, gpointer data)
-{
-	dispatch(((glibloop_source *)source)->core, GLIBLOOP_TURN_LOW);
+	/* Dispatching can end the Loop, and its end drops the references. */
+	g_atomic_int_inc(&core->refs);
+	spend(core, glibloopDispatch(core->handle));
+	glibloop_core_unref(core);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -89,8 +89,8 @@ static void finalize(GSource *source)
 	glibloop_core_unref(((glibloop_source *)source)->core);
 }
 
-static GSourceFuncs high_funcs = {high_prepare, high_check, high_dispatch, finalize, NULL, NULL};
-static GSourceFuncs low_funcs = {low_prepare, low_check, low_dispatch, finalize, NULL, NULL};
+static GSourceFuncs high_funcs = {high_prepare, high_check, dispatch, finalize, NULL, NULL};
+static GSourceFuncs low_funcs = {low_prepare, low_check, dispatch, finalize, NULL, NULL};
 
 /* glibloop_core_new takes a reference of its own to context; NULL means a new one. */
 glibloop_core *glibloop_core_new(GMainContext *context)

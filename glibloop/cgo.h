@@ -4,13 +4,6 @@
 #include <glib.h>
 #include <stdint.h>
 
-/* Why a batch runs: the Go type turn. */
-typedef enum {
-	GLIBLOOP_TURN_FIRST,
-	GLIBLOOP_TURN_LOW,
-	GLIBLOOP_TURN_OVERDUE,
-} glibloop_turn;
-
 /* glibloop_core is the C half of a Loop: the context, the two sources that
  * drain its queue, and what their prepare and check functions look at. It is
  * counted: the Go Loop holds one reference and each source another, so that a
@@ -23,8 +16,8 @@ typedef struct {
 	uintptr_t handle; /* of the Go Loop, for glibloopDispatch */
 
 	/* Only the thread that owns the context touches these two. */
-	gboolean demoted;   /* the rest of the queue waits below GTK's redraw */
-	gint64 promote_at;  /* monotonic time at which it has waited enough */
+	gint64 even_at;   /* monotonic time in ns at which the queue owes nothing: see spend */
+	gboolean in_debt; /* that was still to come when the last batch ended */
 
 	GSource *high, *low;
 } glibloop_core;

@@ -22,11 +22,13 @@ var crashes = []struct {
 	{"panic in Post of a method", postMethod, []string{"boom", "postMethod", "bomb.explode"}},
 	{"panic in Post of an error", postError, []string{"index out of range", "postError"}},
 	{"panic in Invoke", invokeExplosion, []string{"boom", "invokeExplosion"}},
+	{"panic in PostLatest", latestExplosion, []string{"boom", "latestExplosion", "glibloop_test.explode"}},
 	{"panic in AfterFunc", timeExplosion, []string{"boom", "timeExplosion"}},
 	{"panic below a recover", recoverExplosion, []string{"boom", "recoverExplosion"}},
 	{"panic while a Call assists", assistExplosion, []string{"boom", "assistExplosion"}},
 	{"panic in a nested drain", nestedExplosion, []string{"boom", "nestedExplosion"}},
 	{"Goexit in Post", postGoexit, []string{"runtime.Goexit", "postGoexit"}},
+	{"Goexit in PostLatest", latestGoexit, []string{"runtime.Goexit", "latestGoexit"}},
 	{"Goexit in Call", callGoexit, []string{"runtime.Goexit", "callGoexit"}},
 	{"Goexit in Call of a value", callValueGoexit, []string{"runtime.Goexit", "callValueGoexit"}},
 	{"Goexit in an inline Call", inlineGoexit, []string{"runtime.Goexit", "inlineGoexit"}},
@@ -51,6 +53,7 @@ func TestCrashNamesThePlaceOfPosting(t *testing.T) {
 				require.Contains(t, output, want)
 			}
 			require.Contains(t, output, "panic: glibloop: ")
+			require.NotContains(t, output, "replaced")
 		})
 	}
 }
@@ -69,6 +72,21 @@ func postError() {
 }
 func invokeExplosion() { _ = glibloop.New().Invoke(boom) }
 func timeExplosion()   { glibloop.New().AfterFunc(0, boom) }
+
+// The place is that of the function that ran, not of the one that it replaced.
+func latestExplosion() {
+	l := glibloop.New()
+	blocked, end := make(chan struct{}), make(chan struct{})
+	_ = l.Post(func() { close(blocked); <-end })
+	<-blocked
+	replaced(l)
+	_ = l.PostLatest("k", boom)
+	close(end)
+}
+
+func replaced(l *glibloop.Loop) { _ = l.PostLatest("k", func() {}) }
+
+func latestGoexit() { _ = glibloop.New().PostLatest("k", runtime.Goexit) }
 
 func recoverExplosion() {
 	l := glibloop.Default()

@@ -23,6 +23,8 @@
 //
 //   - [Loop.Post] queues and returns. It never runs the function inline and
 //     never blocks; functions run in the order in which they were posted.
+//   - [Loop.PostLatest] replaces what is still queued under a key: for a program
+//     that shows a state, of which only the newest matters.
 //   - [Loop.Invoke] runs the function inline when the caller is on the loop's
 //     thread already, and is Post otherwise.
 //   - [Loop.Call], and [Call] for a function with a result, wait until the
@@ -42,10 +44,18 @@
 //
 // # Order and fairness
 //
-// Functions run at GLib's default priority. A burst gives way to other sources
-// of the context after 64 functions or 1 ms. What is left of it then waits
-// below GTK's redraw, or for 10 ms when something keeps the loop busy all the
-// time.
+// Functions run at GLib's default priority, and other sources of that priority
+// have their turn after 64 functions or 1 ms. All in all, functions may take as
+// much time there as they leave to the rest of the context, and 1 ms at once when
+// that had nothing to do. What is more waits below GTK's redraw: it goes on at
+// once unless something else is ready, and after 10 ms in any case. So a flood
+// of posts costs a window none of its frames, and nothing that keeps the loop
+// busy keeps the posts from running. A loop that has nothing else to do runs them
+// without a wait.
+//
+// What a flood costs instead is time: posted faster than they can run,
+// functions wait longer and longer, and in memory. Use [Loop.Call], which waits,
+// where each of them has to run, and [Loop.PostLatest] where the newest is enough.
 //
 // # Panics
 //

@@ -89,6 +89,18 @@ func ExampleLoop_Call() {
 	// Output: refused
 }
 
+func ExampleLoop_PostLatest() {
+	loop := glibloop.Default() // nobody runs it yet: everything waits
+	type progress struct{}     // a key of the program's own
+
+	for percent := range 101 {
+		_ = loop.PostLatest(progress{}, func() { fmt.Println("progress:", percent, "%") })
+	}
+	_ = loop.Post(loop.Quit)
+	_ = loop.Run(context.Background())
+	// Output: progress: 100 %
+}
+
 func ExamplePanicError() {
 	loop := glibloop.New()
 	defer loop.Close()

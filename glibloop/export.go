@@ -6,12 +6,12 @@ import "C"
 import "runtime/cgo"
 
 // glibloopDispatch is Loop.dispatch for the sources: the result is in
-// microseconds.
+// nanoseconds.
 //
 //export glibloopDispatch
-func glibloopDispatch(handle C.uintptr_t, t C.int) C.gint64 {
+func glibloopDispatch(handle C.uintptr_t) C.gint64 {
 	l := cgo.Handle(handle).Value().(*Loop)
-	return C.gint64(l.dispatch(turn(t)).Microseconds())
+	return C.gint64(l.dispatch())
 }
 
 //export glibloopOnThread

@@ -44,8 +44,9 @@ type Loop struct {
 	// Guarded by queue.mu.
 	timers map[*Timer]struct{}
 	frames []*frame // the Runs in progress, innermost last
-	thread *frame   // the thread of a New loop
-	ended  bool     // detached
+	latest latestByKey
+	thread *frame // the thread of a New loop
+	ended  bool   // detached
 }
 
 // loops holds the Loop of each context, so that there is one only: two would
@@ -186,9 +187,10 @@ func (l *Loop) OnLoop() bool { return l.core.isOwner() }
 
 // Post queues fn to run on the loop's thread. It never runs fn inline, also not
 // on that thread, and never blocks. Functions run one after the other in the
-// order in which they were posted, at GLib's default priority; after 64
-// functions or 1 ms the rest lets other sources go first, GTK's redraw among
-// them, for up to 10 ms.
+// order in which they were posted, at GLib's default priority, for as much time
+// as they leave to the other sources of the context; what is more waits below
+// GTK's redraw, for up to 10 ms at a time. The queue has no limit: who posts
+// faster than the functions run makes it grow, which [Loop.PostLatest] does not.
 //
 // If fn panics, or leaves by [runtime.Goexit], the program crashes with the
 // stack and the place of this call. On a closed loop Post returns [ErrStopped]

@@ -126,55 +126,6 @@ func TestBatchEndsAfterOneMillisecond(t *testing.T) {
 	}
 }
 
-// flood posts n functions while b is ready all the time, and returns when the
-// loop was free to run them and when each ran, with what it saw of b.
-func flood(t *testing.T, l *glibloop.Loop, b cpeer.Busy, release func(), n int) (took []time.Time, saw []int) {
-	t.Helper()
-	took, saw = make([]time.Time, 0, n+1), make([]int, 0, n+1)
-	took, saw = append(took, time.Now()), append(saw, 0)
-	for range n {
-		require.NoError(t, l.Post(func() {
-			took = append(took, time.Now())
-			saw = append(saw, b.Count())
-		}))
-	}
-	took[0] = time.Now()
-	release()
-	flush(t, l)
-	require.Len(t, took, n+1)
-	return took, saw
-}
-
-func TestRestOfABatchWaitsBelowRedraw(t *testing.T) {
-	const gdkPriorityRedraw, redraws = 120, 60
-	l := newLoop(t)
-	release := block(t, l)
-	b := cpeer.NewBusy(l.MainContext(), gdkPriorityRedraw, redraws)
-	defer b.Free()
-	took, saw := flood(t, l, b, release, 300)
-	first := slices.IndexFunc(saw, func(n int) bool { return n > 0 })
-	require.LessOrEqual(t, first, 64)
-	if took[first].Sub(took[first-1]) < 10*time.Millisecond {
-		require.Equal(t, redraws, saw[first], "the rest ran before the redraws")
-	}
-}
-
-func TestRestOfABatchIsNotStarved(t *testing.T) {
-	l := newLoop(t)
-	release := block(t, l)
-	b := cpeer.NewBusy(l.MainContext(), 100, -1)
-	defer b.Free()
-	took, _ := flood(t, l, b, release, 1000)
-	var gaps int
-	for i := 1; i < len(took); i++ {
-		if took[i].Sub(took[i-1]) >= 9*time.Millisecond {
-			gaps++
-		}
-	}
-	require.GreaterOrEqual(t, gaps, 1, "the rest did not wait")
-	require.Less(t, gaps, 10, "what has waited its 10 ms goes on at once, not 64 functions every 10 ms")
-}
-
 func TestInvoke(t *testing.T) {
 	l := newLoop(t)
 	var order []string

@@ -3,24 +3,6 @@ package glibloop
 import (
 	"sync"
 	"sync/atomic"
-	"time"
-)
-
-// What one dispatch may take before the context's other sources have their
-// turn, and how long the rest may then wait below the priority of GTK's redraw.
-const (
-	batchFuncs = 64
-	batchTime  = time.Millisecond
-	overdueAge = 10 * time.Millisecond
-)
-
-// turn is why a batch runs. cgo.h has the same values.
-type turn int
-
-const (
-	turnFirst   turn = iota // something was posted, or the last batch goes on
-	turnLow                 // nothing above the low priority had work to do
-	turnOverdue             // overdueAge has passed without a turnLow
 )
 
 // item is a posted function and the place it was posted at, a return address.
@@ -62,11 +44,9 @@ type queue struct {
 
 	// Only the owner of the context touches these. They are fields, not locals
 	// of the drain, because a nested main loop goes on where the outer one is.
-	out     *block
-	head    int    // next in out
-	taken   uint64 // functions ever started
-	mark    uint64 // taken, once all that the last batch left has been started
-	overdue bool   // what it left, up to mark, was starved at the low priority
+	out   *block
+	head  int    // next in out
+	taken uint64 // functions ever started
 }
 
 // push appends it; the caller wakes the loop if wake is set.
@@ -76,6 +56,13 @@ func (q *queue) push(it item) (wake, ok bool) {
 		q.mu.Unlock()
 		return false, false
 	}
+	wake = q.add(it)
+	q.mu.Unlock()
+	return wake, true
+}
+
+// add is push for a caller that holds mu and has seen that closed is not set.
+func (q *queue) add(it item) (wake bool) {
 	b := q.last
 	if b == nil || b.n == len(b.items) {
 		b = q.grow()
@@ -83,9 +70,7 @@ func (q *queue) push(it item) (wake, ok bool) {
 	b.items[b.n] = it
 	b.n++
 	q.posted++
-	wake = q.signal()
-	q.mu.Unlock()
-	return wake, true
+	return q.signal()
 }
 
 // grow appends a block to in. The caller holds mu.
@@ -138,7 +123,6 @@ func (q *queue) advance() bool {
 	}
 	q.signalled = false
 	atomic.StoreInt32(q.pending, 0)
-	q.overdue = false
 	return false
 }
 
@@ -155,27 +139,9 @@ func (q *queue) take() (item, bool) {
 	return it, true
 }
 
-// begin starts a batch.
-func (q *queue) begin(t turn) {
-	q.mu.Lock() // for what the previous owner of the context wrote
-	defer q.mu.Unlock()
-	switch t {
-	case turnLow:
-		q.overdue = false
-	case turnOverdue:
-		q.overdue = true
-	}
-}
-
-// rest settles how what a batch left goes on: for how long it may wait at the
-// low priority, 0 for not at all.
-func (q *queue) rest() time.Duration {
+// begin makes the caller, who owns the context, see what the previous owner of
+// it wrote.
+func (q *queue) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.overdue && q.taken < q.mark {
-		return 0
-	}
-	q.mark = q.posted
-	q.overdue = false
-	return overdueAge
 }

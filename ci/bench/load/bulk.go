@@ -73,6 +73,8 @@ func (filling) answer(w *worker, c *conn) error {
 	return nil
 }
 
+func (filling) resume(*worker, *conn) error { return nil } // never at a pace
+
 func (filling) turn(w *worker, c *conn, phase int32) error {
 	if phase != draining {
 		return nil
@@ -114,6 +116,8 @@ func (taking) event(w *worker, c *conn, _ uint32) error {
 	w.bulk(c, n)
 	return nil
 }
+
+func (taking) resume(*worker, *conn) error { return nil }
 
 func (taking) turn(w *worker, c *conn, phase int32) error {
 	if phase == draining {

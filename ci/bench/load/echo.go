@@ -104,6 +104,8 @@ func (e *echoing) complete(w *worker, c *conn) error {
 	switch phase := w.win.phase.Load(); {
 	case phase >= draining:
 		w.park(c)
+	case w.pace.limits() && (e.churn || phase > opening):
+		w.pace.wait(c)
 	case e.churn:
 		w.connect(c)
 	case phase > opening:
@@ -113,10 +115,27 @@ func (e *echoing) complete(w *worker, c *conn) error {
 	return nil
 }
 
+// resume begins the next operation of a connection that waited for its turn. One
+// that failed meanwhile has been replaced, and is busy.
+func (e *echoing) resume(w *worker, c *conn) error {
+	switch {
+	case e.churn && c.fd < 0:
+		w.connect(c)
+	case !e.churn && c.got == e.size:
+		c.began = w.now()
+		return e.next(c)
+	}
+	return nil
+}
+
 // turn wakes the connections that rest; at the end they are used once more,
 // and must still work. Those with an operation under way complete it.
-func (e *echoing) turn(w *worker, c *conn, _ int32) error {
+func (e *echoing) turn(w *worker, c *conn, phase int32) error {
 	if c.got < e.size {
+		return nil
+	}
+	if w.pace.limits() && phase < draining {
+		w.pace.wait(c)
 		return nil
 	}
 	c.began = w.now()

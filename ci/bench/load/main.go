@@ -48,6 +48,7 @@ type options struct {
 	conns   int
 	size    int
 	pid     int
+	rate    int
 	threads int
 	length  time.Duration
 	warmup  time.Duration
@@ -86,6 +87,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&o.conns, "conns", 64, "how many connections at a time")
 	flags.IntVar(&o.size, "size", 64, "`bytes` in a block, 16 to 1048576")
 	flags.IntVar(&o.pid, "pid", 0, "the server's process, to measure what it uses; 0 measures this side only")
+	flags.IntVar(&o.rate, "rate", 0, "operations a second, at most, of connect and echo; 0: as many as they can")
 	flags.IntVar(&o.threads, "threads", max(1, runtime.NumCPU()/2), "threads of this side")
 	flags.DurationVar(&o.length, "length", 3*time.Second, "how long to measure")
 	flags.DurationVar(&o.warmup, "warmup", 500*time.Millisecond, "how long to work before that")
@@ -118,6 +120,8 @@ func (o *options) check() error {
 		return errors.New("-conns and -threads are 1 or more")
 	case o.size < 16 || o.size > 1<<20:
 		return errors.New("-size is 16 to 1048576")
+	case o.rate < 0 || o.rate > 0 && o.work != "connect" && o.work != "echo":
+		return errors.New("-rate is for connect and echo, and 0 or more")
 	case o.length <= 0 || o.warmup < 0:
 		return errors.New("-length is more than 0s, and -warmup at least that")
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
 	"github.com/glibserve/glibserve/ci/internal/proc"
@@ -83,6 +84,16 @@ func takeSample(pid int) (s sample, err error) {
 	return s, nil
 }
 
+// monotonic is CLOCK_MONOTONIC in ns, which other processes read as well.
+func monotonic() (float64, error) {
+	const clockMonotonic = 1
+	var ts syscall.Timespec
+	if _, _, errno := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
+		return 0, errno
+	}
+	return float64(ts.Nano()), nil
+}
+
 func ownCPU() time.Duration {
 	var self, children syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self)
@@ -122,6 +133,9 @@ func (w *window) measure(ctx context.Context, o *options, r *report.Report) erro
 	}
 	from, err := takeSample(o.pid)
 	if err != nil {
+		return err
+	}
+	if r.Began, err = monotonic(); err != nil {
 		return err
 	}
 	w.phase.Store(measuring)

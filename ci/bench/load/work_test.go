@@ -76,6 +76,21 @@ func TestMeasuresEveryKindOfWork(t *testing.T) {
 	}
 }
 
+func TestKeepsAPace(t *testing.T) {
+	for _, work := range []string{"connect", "echo"} {
+		for _, rate := range []int{100, 2000} {
+			r, status, stderr := load(t, serve(t, peer.Echo), "-work", work, "-conns", "50", "-threads", "2",
+				"-rate", strconv.Itoa(rate), "-length", "1s")
+			require.Equal(t, program.OK, status, stderr)
+			require.Empty(t, r.Errors)
+			require.Positive(t, r.Began)
+			// What was owed from before the window, or is at its end, is no more than a tenth of a second's.
+			require.LessOrEqual(t, r.Ops, 1.15*float64(rate)*r.Seconds+2, work)
+			require.Positive(t, r.Ops)
+		}
+	}
+}
+
 func TestNoticesWhatIsWrong(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -175,6 +190,7 @@ func TestRefuses(t *testing.T) {
 		{[]string{"-addr", "192.0.2.1:80"}, "servers on this machine only"},
 		{[]string{"-addr", "localhost"}, "not an address and port"},
 		{[]string{"-addr", "127.0.0.1:1", "-work", "x"}, "there is no such kind"},
+		{[]string{"-addr", "127.0.0.1:1", "-work", "sink", "-rate", "1"}, "-rate is for"},
 		{[]string{"-addr", "127.0.0.1:1", "-size", "1"}, "-size is"},
 		{[]string{"-addr", "127.0.0.1:1", "-conns", "0"}, "-conns and -threads"},
 	} {

@@ -31,6 +31,7 @@ type worker struct {
 	ready  int // of conns, how many have completed something
 	parked int // of conns, how many rest or have been given up
 
+	pace    pace
 	began   time.Time
 	onReady func() // once, when all connections have completed something
 
@@ -50,6 +51,8 @@ type conn struct {
 	parked bool
 	began  int64 // of the operation under way, in ns
 
+	waiting bool // for its turn, in the worker's pace
+
 	seq  uint64
 	out  []byte // what is sent
 	sent int
@@ -64,6 +67,7 @@ type kind interface {
 	begin(w *worker, c *conn) error                // the connection is open, or nearly
 	triggers(c *conn) uint32                       // epoll's events to wait for from then on
 	event(w *worker, c *conn, events uint32) error // epoll says something about it
+	resume(w *worker, c *conn) error               // its turn has come: begin the next operation
 	turn(w *worker, c *conn, phase int32) error    // a phase has begun; draining: complete what is under way, then park
 }
 
@@ -94,7 +98,7 @@ func (w *worker) run() {
 	phase := int32(opening)
 	var drained time.Time // until when
 	for w.parked < len(w.conns) {
-		n, err := syscall.EpollWait(w.epoll, events, 50)
+		n, err := syscall.EpollWait(w.epoll, events, w.pace.timeout())
 		if err != nil && err != syscall.EINTR {
 			w.count(fmt.Errorf("epoll_wait: %w", err))
 			w.win.giveUp()
@@ -121,6 +125,9 @@ func (w *worker) run() {
 		if phase == stopped {
 			return
 		}
+		if phase == warming || phase == measuring {
+			w.keepPace()
+		}
 		if phase == draining && time.Now().After(drained) {
 			for range len(w.conns) - w.parked {
 				w.count(errors.New("lost: not complete 5 s after the end"))
@@ -130,10 +137,25 @@ func (w *worker) run() {
 	}
 }
 
+// keepPace begins the operations that are due.
+func (w *worker) keepPace() {
+	for c := w.pace.next(w.now()); c != nil; c = w.pace.next(w.now()) {
+		if c.parked {
+			continue
+		}
+		if err := w.kind.resume(w, c); err != nil {
+			w.fail(c, err)
+		}
+	}
+}
+
 // turn tells every connection that a phase has begun.
 func (w *worker) turn(phase int32) {
+	if phase == warming {
+		w.pace.start(w.now())
+	}
 	for _, c := range w.conns {
-		if c.parked {
+		if c.parked || c.waiting && phase < draining {
 			continue
 		}
 		if c.fd < 0 {

@@ -49,6 +49,7 @@ func startCrew(o *options, k kind, conns int) (*crew, error) {
 		if err != nil {
 			return nil, err
 		}
+		w.pace = newPace(o.rate, threads)
 		w.onReady = c.ready.Done
 		c.workers = append(c.workers, w)
 	}

@@ -14,6 +14,7 @@ import (
 type Report struct {
 	Ops     float64 // operations completed in the window; MB for bulk work
 	Seconds float64 // the window's length
+	Began   float64 // when it began, CLOCK_MONOTONIC in ns; 0 where it has no window of its own
 	P50     float64 // ns; 0 where an operation has no latency
 	P99     float64 // ns
 
