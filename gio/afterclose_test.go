@@ -151,6 +151,7 @@ func afterService(t *testing.T, s *gio.SocketService) after {
 	table["Done"] = func() error { <-s.Done(); return errNone }
 	table["Stats"] = noErr(func() { s.Stats() })
 	table["IsActive"] = noErr(func() { s.IsActive() })
+	table["ReloadTLS"] = s.ReloadTLS
 	table["Serve"] = func() error { return s.Serve(ctx, gio.HandlerFunc(echo)) }
 	table["SetActive"] = noErr(func() { s.SetActive(true) })
 	table["Shutdown"] = func() error {
