@@ -225,6 +225,8 @@ func TestOnlyListeningStreamSocketsAreAdded(t *testing.T) {
 		u, err := net.Listen("unixpacket", filepath.Join(t.TempDir(), "s"))
 		require.NoError(t, err)
 		defer u.Close()
+		l := gio.NewSocketListener(nil)
+		defer l.Close()
 		require.NoError(t, l.AddListener(u, nil))
 		require.Contains(t, l.Addrs(), u.Addr())
 	})

@@ -65,6 +65,7 @@ type handshaking struct {
 	after  func()                        // called when it is over
 	socket socket                        // at the bottom, good until after; nil: none that is known
 	server bool                          // the peer speaks first
+	given  func() bool                   // others may have the stream, and read first; nil: never
 	of     *Handshakes
 }
 

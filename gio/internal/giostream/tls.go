@@ -29,6 +29,7 @@ type TLS struct {
 	// Whoever has seen the end of hs, or Evict, reads stream without it.
 	making sync.Mutex
 	stream native.Stream // none if it did not come so far
+	given  atomic.Bool   // others may have stream
 
 	closing    chan struct{} // closed by Interrupt
 	rdl, wdl   deadline      // of the wait for the handshake
@@ -76,6 +77,7 @@ func AdoptTLS(fd *netfd.FD, stream native.Stream) *TLS {
 	}
 	t := NewTLS(fd, DefaultHandshakeTimeout, of, nil)
 	t.stream = stream
+	t.given.Store(true)
 	if stream.HandshakeDone() {
 		t.hs.skip()
 	}
@@ -106,13 +108,18 @@ func (t *TLS) ready(ctx context.Context, d *deadline) error {
 // begin is for the handshake. TLS is put on the socket once it has its turn: most of
 // those who never come so far then cost no more than their connection.
 func (t *TLS) begin() (handshaking, error) {
-	return handshaking{stream: t.Stream, after: func() {}, socket: t.fd, server: t.server, of: t.of}, nil
+	return handshaking{stream: t.put, after: func() {}, socket: t.fd, server: t.server, given: t.given.Load, of: t.of}, nil
 }
 
-// Stream is the GTlsConnection, for the handshake or for others to have: it is made if
-// there is none, without the handshake. The result is good for as long as the caller
-// holds a reference to the descriptor, or until End.
+// Stream is the GTlsConnection, for others to have: it is made if there is none, without
+// the handshake. The result is good for as long as the caller holds a reference to the
+// descriptor.
 func (t *TLS) Stream() (native.Stream, error) {
+	t.given.Store(true) // before they can read
+	return t.put()
+}
+
+func (t *TLS) put() (native.Stream, error) {
 	if !t.fd.Acquire() {
 		return native.Stream{}, net.ErrClosed
 	}
