@@ -164,7 +164,8 @@ func TestGotk4AndStreamOfATLSConnectionAreThePlainText(t *testing.T) {
 		shake(t, c)
 		wrapped.Add(1) // what is below TLS is kept with it
 		require.Equal(t, c.Native(), address(c.Gotk4()))
-		require.Same(t, c.Gotk4(), c.Gotk4())
+		first := c.Gotk4()
+		require.Same(t, first, c.Gotk4())
 		require.Equal(t, elsewhere.Base(c.Native()), address(c.Stream()))
 		require.IsType(t, (*gotkgio.TLSConnection)(nil), c.Stream())
 		go func() { _, _ = io.Copy(c, c) }()

@@ -28,7 +28,7 @@ func numbered(t testing.TB, n int) []*os.File {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprint(i)))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = f.Close() })
-		_, err = f.WriteString(fmt.Sprint(i))
+		_, err = fmt.Fprint(f, i)
 		require.NoError(t, err)
 		files[i] = f
 	}
