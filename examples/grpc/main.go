@@ -29,12 +29,12 @@ for each address, then serves until Ctrl-C, which tells those who watch before
 it ends.
 
     grpc
-    grpc -listen tcp:127.0.0.1:9003 -listen unix:/tmp/grpc.sock
+    grpc -listen tcp:127.0.0.1:9005 -listen unix:/tmp/grpc.sock
 
 Try it from another terminal, with grpcurl:
 
-    grpcurl -plaintext 127.0.0.1:9003 list
-    grpcurl -plaintext 127.0.0.1:9003 grpc.health.v1.Health/Check
+    grpcurl -plaintext 127.0.0.1:9005 list
+    grpcurl -plaintext 127.0.0.1:9005 grpc.health.v1.Health/Check
     grpcurl -plaintext unix:///tmp/grpc.sock grpc.health.v1.Health/Watch
 `
 
@@ -43,7 +43,7 @@ func main() { program.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	const name = "grpc"
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	addresses := listen.Default("tcp:127.0.0.1:9003")
+	addresses := listen.Default("tcp:127.0.0.1:9005")
 	flags.Var(addresses, "listen", "`address` to listen on, may be given several times:\n"+listen.Syntax)
 	grace := flags.Duration("grace", 5*time.Second, "`time` that calls may go on after Ctrl-C")
 	if status, done := program.Parse(flags, usage, args, stdout, stderr); done {
