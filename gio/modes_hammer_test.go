@@ -233,6 +233,8 @@ func (m *modes) stopping(r *rand.Rand) {
 // share has others get the GObject. A service whose GObject they have closes whom
 // nobody takes, but for those that Accept has begun to take.
 func (m *modes) share() {
+	m.turn.Lock() // or a Serve would find Accept there
+	defer m.turn.Unlock()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	if c, _, err := m.svc.Accept(ended); err == nil {
