@@ -3,7 +3,7 @@ package hub
 // CheckName tells what is wrong with a nickname, in words for whoever chose
 // it, or nil. Whether somebody else has the name, only a hub knows.
 func CheckName(nick string) error {
-	_, err := parseName(nick)
+	_, err := parseNick(nick)
 	return err
 }
 

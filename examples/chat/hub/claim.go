@@ -128,9 +128,9 @@ func secondName(n name, server string) name {
 	if len(runes)+len(end) > maxName {
 		runes = runes[:maxName-len(end)]
 	}
-	second, err := parseName(string(runes) + end)
+	second, err := parseNick(string(runes) + end)
 	if err != nil { // some scripts do not go with these digits
-		second, _ = parseName("guest" + end)
+		second, _ = parseNick("guest" + end)
 	}
 	return second
 }

@@ -92,7 +92,7 @@ func (h *Hub) setNick(c *Client, args string) {
 		c.problem("Your nickname is %s; /nick NAME takes another.", c.nick.shown)
 		return
 	}
-	n, err := parseName(args)
+	n, err := parseNick(args)
 	if err != nil {
 		c.problem("The nickname %s will not do: %v.", clip(args), err)
 		return
@@ -126,7 +126,7 @@ func (h *Hub) tell(c *Client, args string) {
 		return
 	}
 	var other *Client
-	if n, err := parseName(to); err == nil {
+	if n, err := parseNick(to); err == nil {
 		other = h.nicks[n.key]
 	}
 	switch {

@@ -37,7 +37,7 @@ func (ch *Change) Check() error {
 		}
 		fallthrough
 	case Renamed:
-		if _, err := parseName(ch.Name); err != nil {
+		if _, err := parseNick(ch.Name); err != nil {
 			return fmt.Errorf("bad nickname: %w", err)
 		}
 	case Said, Acted:
@@ -173,7 +173,7 @@ func (s *Server) join(ch Change) {
 		h.lastID++
 		c = &Client{hub: h, id: h.lastID, server: s, person: ch.Person}
 		s.people[ch.Person] = c
-		n, _ := parseName(ch.Name)
+		n, _ := parseNick(ch.Name)
 		h.claim(c, n, ch.Since)
 	}
 	if c.room == nil || c.room.name.key != r.key {
@@ -183,7 +183,7 @@ func (s *Server) join(ch Change) {
 
 // rename has c claim another name. h.mu is held.
 func (s *Server) rename(c *Client, ch Change) {
-	n, _ := parseName(ch.Name)
+	n, _ := parseNick(ch.Name)
 	if n == c.claimed && ch.Since == c.since {
 		return
 	}

@@ -71,8 +71,8 @@ func (h *Hub) Greet(text string) {
 	h.greeting = text
 }
 
-// Key is what the name of a room or person is compared by: the same for all
-// spellings of one name.
+// Key is what the name of a room is compared by: the same for all spellings of one
+// name.
 func Key(s string) (string, error) {
 	n, err := parseName(s)
 	return n.key, err

@@ -17,7 +17,7 @@ const maxName = 20
 
 // name is a nickname or the name of a room: how it is shown, and what it is
 // compared by, so that Zoë, ZOË and the same in another Unicode spelling are
-// one name, and so are coco and what looks like it in Cyrillic.
+// one name.
 type name struct{ shown, key string }
 
 // parseName checks a name that a client chose. It takes the letters of any
@@ -52,10 +52,18 @@ func parseName(s string) (name, error) {
 	if err != nil {
 		return name{}, errors.New("it contains a character that names must not have")
 	}
-	return name{shown: shown, key: skeleton(key)}, nil
+	return name{shown: shown, key: key}, nil
 }
 
-// skeleton is what others are mistaken for: every letter but those of ASCII gives
+// parseNick checks a nickname. Those that look alike are one: coco, and what looks
+// like it in Cyrillic.
+func parseNick(s string) (name, error) {
+	n, err := parseName(s)
+	n.key = skeleton(n.key)
+	return n, err
+}
+
+// skeleton is what a key is mistaken for: every letter but those of ASCII gives
 // way to the one that it looks like (Unicode Technical Standard 39). ASCII's stay,
 // or tom and torn would be one name.
 func skeleton(key string) string {
@@ -67,7 +75,7 @@ func skeleton(key string) string {
 			b.WriteString(confusables.Skeleton(string(r)))
 		}
 	}
-	return b.String()
+	return norm.NFC.String(b.String())
 }
 
 // lookalikes are the alphabets with letters that cannot be told from those of
