@@ -23,7 +23,7 @@ type lifecycle struct {
 	done     chan struct{} // Close has ended
 
 	nativeClosed bool // the C side is; the loop's thread only
-	unattended   bool // nobody iterated the loop then; written with nativeClosed
+	unattended   bool // nobody iterates the loop; written with nativeClosed
 }
 
 func newLifecycle() lifecycle {
@@ -36,7 +36,15 @@ func (l *listener) closeSockets() error {
 	l.life.closed.Store(true)
 	// Whoever gets there first closes: a second caller must not wait for one
 	// that waits for the loop on whose thread it runs.
-	err := l.loop.Call(context.Background(), l.closeNative)
+	owner := l.loop.OnLoop() // who owns the context goes on to iterate it
+	err := l.loop.Call(context.Background(), func() error {
+		first := !l.life.nativeClosed
+		err := l.closeNative()
+		if first {
+			l.life.unattended = !owner && gotkglib.MainDepth() == 0 // Call itself runs it
+		}
+		return err
+	})
 	if errors.Is(err, glibloop.ErrStopped) {
 		err = l.closeWithoutLoop()
 	}
@@ -57,7 +65,6 @@ func (l *listener) closeNative() error {
 		return nil
 	}
 	l.life.nativeClosed = true
-	l.life.unattended = gotkglib.MainDepth() == 0 // the Call iterates by itself
 	l.endDirect()
 	l.finishEmission()
 	if l.mode.retry != nil {
