@@ -13,6 +13,7 @@ import (
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2" // the rest of GIO
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
 	"github.com/diamondburned/gotk4/pkg/gtk/v4"
+
 	"github.com/glibserve/glibserve/gio" // sockets
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -33,8 +34,8 @@ func main() {
 		window.SetDefaultSize(480, 320)
 		window.SetChild(list)
 		window.Show()
-		context.AfterFunc(ctx, func() { loop.Post(app.Quit) }) // Ctrl-C
-		go svc.Serve(ctx, show(loop, list))
+		context.AfterFunc(ctx, func() { _ = loop.Post(app.Quit) }) // Ctrl-C
+		go func() { _ = svc.Serve(ctx, show(loop, list)) }()
 	})
 	status := app.Run(os.Args) // until the window is closed
 	svc.Close()                // ends the handlers and removes the socket's file
