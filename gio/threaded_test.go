@@ -120,6 +120,9 @@ func TestMaxThreadsHoldsAndTheServiceGoesOn(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- loop.Run(ctx) }()
+		running := make(chan struct{}) // a Call would do the work itself where nobody iterates yet
+		require.NoError(t, loop.Post(func() { close(running) }))
+		receive(t, running)
 		svc, addr := newThreaded(t, 2, &gio.ServiceConfig{Loop: loop})
 		require.LessOrEqual(t, atATime(t, svc, addr, 8), 2)
 		require.NoError(t, svc.Close())

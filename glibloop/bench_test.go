@@ -123,9 +123,7 @@ func runDefault(b *testing.B) {
 	ctx, cancel := context.WithCancel(bg)
 	ended := make(chan error, 1)
 	go func() { ended <- glibloop.Default().Run(ctx) }()
-	if err := glibloop.Default().Call(ctx, func() error { return nil }); err != nil {
-		b.Fatal(err)
-	}
+	iterated(b, glibloop.Default())
 	b.Cleanup(func() {
 		cancel()
 		<-ended

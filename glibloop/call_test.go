@@ -232,7 +232,7 @@ func TestCallDoesNotHangOnALoopThatEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(bg)
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	flush(t, l)
+	iterated(t, l)
 
 	// The loop is in a function, and ends with it: nobody is left for the Call.
 	release := block(t, l)

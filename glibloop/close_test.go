@@ -162,7 +162,7 @@ func TestCloseOfAnAdoptedLoopEndsRunAndLeavesTheContext(t *testing.T) {
 	l := glibloop.Adopt(mainContext)
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(bg) }()
-	flush(t, l)
+	iterated(t, l)
 	require.NoError(t, l.Close())
 	require.ErrorIs(t, receive(t, ended), glibloop.ErrStopped)
 	require.ErrorIs(t, l.Run(bg), glibloop.ErrStopped)

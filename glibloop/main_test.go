@@ -114,6 +114,15 @@ func block(t testing.TB, l *glibloop.Loop) (release func()) {
 	return func() { close(end) }
 }
 
+// iterated waits until somebody iterates l. A flush could not tell: the Call
+// does the work itself where nobody owns the context yet.
+func iterated(t testing.TB, l *glibloop.Loop) {
+	t.Helper()
+	started := make(chan struct{})
+	require.NoError(t, l.Post(func() { close(started) }))
+	receive(t, started)
+}
+
 // flush waits until what was posted to l before has run.
 func flush(t testing.TB, l *glibloop.Loop) {
 	t.Helper()
@@ -136,7 +145,7 @@ func runInBackground(t testing.TB, l *glibloop.Loop) (stop func() error) {
 	ctx, cancel := context.WithCancel(bg)
 	result := make(chan error, 1)
 	go func() { result <- l.Run(ctx) }()
-	flush(t, l)
+	iterated(t, l)
 	ended := false
 	stop = func() error {
 		cancel()

@@ -142,6 +142,7 @@ func TestRunInABubble(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- l.Run(ctx) }()
+		iterated(t, l)
 		for range 100 {
 			flush(t, l)
 		}
