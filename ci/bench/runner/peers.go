@@ -42,7 +42,7 @@ func echoServers() map[string][]string {
 
 func bulkServers(work string) map[string][]string {
 	return map[string][]string{
-		ours:  {"giobulk", "-listen", anyPort, "-work", work},
+		ours:  {"gioecho", "-listen", anyPort, "-work", work},
 		inC:   {"cecho", "--listen", anyPort, "--work", work},
 		onNet: {"netecho", "-listen", anyPort, "-work", work},
 		gotk4: {"gotk4echo", "-listen", anyPort, "-work", work},
@@ -59,7 +59,7 @@ func webServers(flags ...string) map[string][]string {
 // tlsServers echo over TLS: ours and C's by GIO, package net's by crypto/tls.
 func tlsServers() map[string][]string {
 	return map[string][]string{
-		ours:  {"giobulk", "-listen", anyPort, "-tls-cert", certFile, "-tls-key", keyFile},
+		ours:  {"gioecho", "-listen", anyPort, "-tls-cert", certFile, "-tls-key", keyFile},
 		inC:   {"cecho", "--listen", anyPort, "--tls-cert", certFile, "--tls-key", keyFile},
 		onNet: {"netecho", "-listen", anyPort, "-tls-cert", certFile, "-tls-key", keyFile},
 	}

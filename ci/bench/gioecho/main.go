@@ -1,5 +1,4 @@
-// Command giobulk is this library's side of the bulk work, and of TLS by GIO; for
-// the other echoes examples/echo is measured.
+// Command gioecho is the peer on this library.
 package main
 
 import (
@@ -13,7 +12,7 @@ import (
 )
 
 func main() {
-	peer.Main("giobulk", "Serves connections on GLib's GSocketService, a goroutine for each.", serve)
+	peer.Main("gioecho", "Serves connections on GLib's GSocketService, a goroutine for each.", serve)
 }
 
 func serve(opts peer.Options) error {
