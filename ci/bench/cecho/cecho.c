@@ -14,6 +14,7 @@
 typedef enum { WORK_ECHO, WORK_SINK, WORK_SOURCE } Work;
 
 static Work work;
+static int buffer_size; /* of an echo: SMALL, BIG, or 0 for SMALL until a read fills it */
 static guint8 pattern[BIG]; /* what a source sends, over and over */
 
 static GTlsCertificate *certificate; /* NULL: no TLS */
@@ -90,7 +91,7 @@ on_read (GObject *stream, GAsyncResult *result, gpointer data)
     {
       guint8 *filled = client->big ? client->big : client->small;
 
-      if (n == SMALL && !client->big)
+      if (n == SMALL && !client->big && buffer_size == 0)
         client->big = g_malloc (BIG); /* for the next read */
       client_write (client, filled, n);
       return;
@@ -155,7 +156,7 @@ on_incoming (GSocketService *service, GSocketConnection *connection, GObject *so
   client->stream = certificate != NULL ? tls_over (connection) : g_object_ref (G_IO_STREAM (connection));
   client->in = g_io_stream_get_input_stream (client->stream);
   client->out = g_io_stream_get_output_stream (client->stream);
-  client->big = work == WORK_SINK ? g_malloc (BIG) : NULL;
+  client->big = work == WORK_SINK || buffer_size == BIG ? g_malloc (BIG) : NULL;
   client->total = 0;
   client->last = FALSE;
   if (certificate != NULL)
@@ -181,6 +182,7 @@ parse (int argc, char **argv, char **address, GError **error)
   GOptionEntry entries[] = {
     { "listen", 0, 0, G_OPTION_ARG_STRING, address, "address to listen on (default tcp:127.0.0.1:0)", "tcp:HOST:PORT" },
     { "work", 0, 0, G_OPTION_ARG_STRING, &name, "what to do with a connection", "echo|sink|source" },
+    { "buffer", 0, 0, G_OPTION_ARG_INT, &buffer_size, "buffer of an echo; 0, the default: 1024 until a read fills it", "0|1024|65536" },
     { "tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &cert, "certificate for TLS, in PEM", "FILE" },
     { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &key, "its key", "FILE" },
     { NULL }
@@ -193,6 +195,12 @@ parse (int argc, char **argv, char **address, GError **error)
   g_option_context_free (context);
   if (!ok)
     return FALSE;
+  if (buffer_size != 0 && buffer_size != SMALL && buffer_size != BIG)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "no such buffer: %d", buffer_size);
+      g_free (name);
+      return FALSE;
+    }
   if (g_strcmp0 (name, "sink") == 0)
     work = WORK_SINK;
   else if (g_strcmp0 (name, "source") == 0)

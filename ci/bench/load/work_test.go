@@ -57,12 +57,15 @@ func TestMeasuresEveryKindOfWork(t *testing.T) {
 		server peer.Work
 		args   []string
 	}{
-		{"connect", peer.Echo, []string{"-work", "connect", "-conns", "16"}},
-		{"echo", peer.Echo, []string{"-work", "echo", "-conns", "100", "-threads", "2"}},
-		{"echo of big blocks", peer.Echo, []string{"-work", "echo", "-conns", "3", "-size", "1000000"}},
+		{"connect", peer.Echoes["1k"], []string{"-work", "connect", "-conns", "16"}},
+		{"echo", peer.Echoes["1k"], []string{"-work", "echo", "-conns", "100", "-threads", "2"}},
+		{"echo with 64 KiB", peer.Echoes["64k"], []string{"-work", "echo", "-conns", "10"}},
+		{"echo by bufio", peer.Echoes["bufio"], []string{"-work", "echo", "-conns", "10", "-size", "10000"}},
+		{"echo by io.Copy", peer.Echoes["copy"], []string{"-work", "echo", "-conns", "10"}},
+		{"echo of big blocks", peer.Echoes["1k"], []string{"-work", "echo", "-conns", "3", "-size", "1000000"}},
 		{"sink", peer.Sink, []string{"-work", "sink", "-conns", "4"}},
 		{"source", peer.Source, []string{"-work", "source", "-conns", "4"}},
-		{"idle", peer.Echo, []string{"-work", "idle", "-conns", "200"}},
+		{"idle", peer.Echoes["1k"], []string{"-work", "idle", "-conns", "200"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, status, stderr := load(t, serve(t, c.server), c.args...)
@@ -79,7 +82,7 @@ func TestMeasuresEveryKindOfWork(t *testing.T) {
 func TestKeepsAPace(t *testing.T) {
 	for _, work := range []string{"connect", "echo"} {
 		for _, rate := range []int{100, 2000} {
-			r, status, stderr := load(t, serve(t, peer.Echo), "-work", work, "-conns", "50", "-threads", "2",
+			r, status, stderr := load(t, serve(t, peer.Echoes["1k"]), "-work", work, "-conns", "50", "-threads", "2",
 				"-rate", strconv.Itoa(rate), "-length", "1s")
 			require.Equal(t, program.OK, status, stderr)
 			require.Empty(t, r.Errors)
@@ -173,7 +176,7 @@ func TestEndsWhenAskedTo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	address := serve(t, func(conn io.ReadWriter) error {
 		cancel() // in the middle of it
-		return peer.Echo(conn)
+		return peer.Echoes["1k"](conn)
 	})
 	var out, errs bytes.Buffer
 	status := run(ctx, []string{"-addr", address, "-length", "1h"}, &out, &errs)

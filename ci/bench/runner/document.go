@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
 )
 
@@ -26,12 +27,17 @@ func (b *bench) document(machine string) string {
 			fmt.Fprintf(&s, "- **%s**: %s\n", p.title, p.about)
 		}
 	}
+	s.WriteString("\nThe peers in Go run the same handler, one function of package peer, on their connections:\n\n")
+	for _, h := range peer.EchoNames {
+		fmt.Fprintf(&s, "- **%s**: %s\n", handlerTitles[h.Name], h.About)
+	}
 	s.WriteString(`
-All of them have TCP_NODELAY and no keep-alive probes. For each connection the peers have a buffer of 1 KiB, or once its
-reads fill that, one of 64 KiB (package net: splice); glibserve's is one io.Copy. The load comes from one other process on the same machine, so operations a second depend on what the two leave
-each other; the server's CPU time for each operation, from the operating system, does so the least.
-Ratios are of our median to the peer's: above 1 is better for rates, below 1 for everything else. The spread is
-from the lowest round to the highest, as a part of the median, of the peer where it is widest.
+C reads and writes asynchronously with a buffer of the same size; against bufio and io.Copy, with 1 KiB and after a
+read that fills it 64 KiB. All have TCP_NODELAY and no keep-alive probes. The load comes from one other process on the
+same machine, so operations a second depend on what the two leave each other; the server's CPU time for each operation,
+from the operating system, does so the least. Ratios are of our median to the peer's: above 1 is better for rates,
+below 1 for everything else. The spread is from the lowest round to the highest, as a part of the median, of the peer
+where it is widest.
 
 `)
 	s.WriteString(b.medians().String())
@@ -57,7 +63,7 @@ func (b *bench) notes() []string {
 			if len(reports) == 0 || w.bench != "" {
 				continue
 			}
-			if w.name != "idle" {
+			if !strings.HasPrefix(w.name, "idle") {
 				others = append(others, values(reports, func(r *report.Report) float64 { return r.Others })...)
 			}
 			busy := median(values(reports, func(r *report.Report) float64 { return r.Load }))

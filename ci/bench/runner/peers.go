@@ -11,7 +11,7 @@ const (
 )
 
 var peers = []struct{ name, title, about string }{
-	{ours, "glibserve", "this library (examples/echo, examples/httpserver)"},
+	{ours, "glibserve", "this library"},
 	{inC, "C on GIO", "GSocketService in C with asynchronous streams, one thread"},
 	{onNet, "package net", "Go's own, a goroutine for each connection"},
 	{gotk4, "raw gotk4", "GSocketService as gotk4 v0.2.2 wraps it, a goroutine for each connection"},
@@ -31,13 +31,22 @@ const anyPort = "tcp:127.0.0.1:0"
 
 // Commands of each peer, by kind of server. The first word is a program in the
 // folder of the built ones.
-func echoServers() map[string][]string {
-	return map[string][]string{
-		ours:  {"echo", "-listen", anyPort},
-		inC:   {"cecho", "--listen", anyPort},
-		onNet: {"netecho", "-listen", anyPort},
-		gotk4: {"gotk4echo", "-listen", anyPort},
+func echoServers(handler string) map[string][]string {
+	buffer := map[string]string{"1k": "1024", "64k": "65536"}[handler]
+	if buffer == "" {
+		buffer = "0"
 	}
+	return map[string][]string{
+		ours:  {"gioecho", "-listen", anyPort, "-handler", handler},
+		inC:   {"cecho", "--listen", anyPort, "--buffer", buffer},
+		onNet: {"netecho", "-listen", anyPort, "-handler", handler},
+		gotk4: {"gotk4echo", "-listen", anyPort, "-handler", handler},
+	}
+}
+
+// loopsServer is examples/echo on several loops: io.Copy.
+func loopsServer(loops string) map[string][]string {
+	return map[string][]string{ours: {"echo", "-listen", anyPort, "-loops", loops}}
 }
 
 func bulkServers(work string) map[string][]string {

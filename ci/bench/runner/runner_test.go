@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/glibserve/glibserve/ci/bench/internal/peer"
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
@@ -102,10 +103,14 @@ func TestChooseWorks(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	require.Equal(t, "connect-16 connect-64 idle", names("idle,connect"))
-	require.Equal(t, "echo-64", names("echo-64"), "and not echo-64k")
-	require.Equal(t, "echo-64 echo-64k", names("echo-6"))
-	for _, wrong := range []string{"x", "echo,,idle", "connect-16-loops-1"} {
+	require.Equal(t, "connect-64-1k connect-64-64k idle-1k idle-copy", names("idle,connect-64"))
+	require.Equal(t, "tls", names("tls"), "and not tls-idle")
+	require.Equal(t, "echo-64-1k echo-64-64k echo-64-bufio echo-64-copy", names("echo-6"))
+	for _, h := range peer.EchoNames {
+		require.Contains(t, handlerTitles, h.Name)
+		require.Contains(t, peer.Echoes, h.Name)
+	}
+	for _, wrong := range []string{"x", "echo,,idle", "connect-16-copy-loops-1"} {
 		_, err := chooseWorks(wrong, allWorks(8000, false))
 		require.Error(t, err)
 	}

@@ -28,15 +28,23 @@ var targets = func() []target {
 			}
 		}
 	}
-	for _, connect := range []string{"connect-16", "connect-64"} {
-		add(connect, opsFigure, true, map[string]float64{inC: 1, onNet: 1, gotk4: 2.5})
-		add(connect, cpuFigure, false, map[string]float64{inC: 1.1, onNet: 1, gotk4: 0.33})
+	for _, n := range []string{"16", "64"} {
+		small, big := "connect-"+n+"-1k", "connect-"+n+"-64k"
+		add(small, opsFigure, true, map[string]float64{inC: 1.1, onNet: 1, gotk4: 2.5})
+		add(small, cpuFigure, false, map[string]float64{inC: 0.9, onNet: 1, gotk4: 0.4})
+		add(big, opsFigure, true, map[string]float64{onNet: 1, gotk4: 2.5})
+		add(big, cpuFigure, false, map[string]float64{onNet: 1, gotk4: 0.4})
 	}
-	add("echo-64", opsFigure, true, map[string]float64{inC: 1.3, onNet: 1, gotk4: 1.6})
-	add("echo-64", cpuFigure, false, map[string]float64{inC: 0.9, onNet: 1.05, gotk4: 0.65})
-	add("echo-64", p99Figure, false, map[string]float64{inC: 1.5, onNet: 1})
-	add("echo-64k", opsFigure, true, map[string]float64{inC: 1.3, onNet: 1})
-	add("idle", perConnFigure, false, map[string]float64{onNet: 1.3})
+	add("connect-1-1k", cpuFigure, false, map[string]float64{inC: 1.15, onNet: 0.9})
+	for _, echo := range []string{"echo-8-1k", "echo-64-1k", "echo-500-1k"} {
+		add(echo, opsFigure, true, map[string]float64{inC: 1.3, onNet: 1})
+		add(echo, cpuFigure, false, map[string]float64{inC: 0.85, onNet: 1})
+	}
+	add("echo-64-1k", p99Figure, false, map[string]float64{onNet: 1})
+	for _, echo := range []string{"echo-big-64k", "echo-big-copy"} {
+		add(echo, opsFigure, true, map[string]float64{inC: 1.2, onNet: 1})
+	}
+	add("idle-1k", perConnFigure, false, map[string]float64{onNet: 1.3})
 	for _, handshake := range []string{"tls-handshake-1", "tls-handshake-16"} {
 		add(handshake, cpuFigure, false, map[string]float64{inC: 1.3, onNet: 3})
 	}

@@ -42,38 +42,39 @@ func allWorks(idle int, loops bool) []*work {
 	var works []*work
 	add := func(w *work) { works = append(works, w) }
 
-	for _, n := range []int{16, 64} {
-		name := fmt.Sprintf("connect-%d", n)
-		add(&work{
-			name: name, title: fmt.Sprintf("connect + echo 64 B + close, %d at once", n),
-			servers: echoServers(), figures: all,
-			load: []string{"-work", "connect", "-conns", strconv.Itoa(n)},
-		})
-		if loops {
-			for _, loops := range []string{"1", "2"} {
-				add(&work{
-					name: name + "-loops-" + loops, title: fmt.Sprintf("the same, -loops %s", loops), like: name,
-					servers: map[string][]string{ours: append(echoServers()[ours], "-loops", loops)}, figures: all,
-					load: []string{"-work", "connect", "-conns", strconv.Itoa(n)},
-				})
+	// echo is a row of the work that echoes blocks, by one handler.
+	echo := func(name, title, handler string, load ...string) {
+		add(&work{name: name, title: title + ", " + handlerTitles[handler], servers: echoServers(handler), figures: all, load: load})
+	}
+	for _, n := range []int{1, 4, 16, 64} {
+		for _, handler := range handlersAt(n == 16) {
+			name := fmt.Sprintf("connect-%d-%s", n, handler)
+			load := []string{"-work", "connect", "-conns", strconv.Itoa(n)}
+			echo(name, fmt.Sprintf("connect + echo 64 B + close, %d at once", n), handler, load...)
+			if handler == "copy" && loops {
+				for _, loops := range []string{"1", "2"} {
+					add(&work{
+						name: name + "-loops-" + loops, title: "the same, examples/echo -loops " + loops, like: name,
+						servers: loopsServer(loops), figures: all, load: load,
+					})
+				}
 			}
 		}
 	}
-	for _, n := range []int{1, 64, 1000} {
-		w := &work{
-			name: fmt.Sprintf("echo-%d", n), title: fmt.Sprintf("echo 64 B, %s connections", number(float64(n), 0)),
-			servers: echoServers(), figures: all,
-			load: []string{"-work", "echo", "-conns", strconv.Itoa(n)},
-		}
+	for _, n := range []int{1, 8, 64, 500, 1000} {
+		title := fmt.Sprintf("echo 64 B, %s connections", number(float64(n), 0))
 		if n == 1 {
-			w.title = "echo 64 B, 1 connection"
+			title = "echo 64 B, 1 connection"
 		}
-		add(w)
+		for _, handler := range handlersAt(n == 64) {
+			if handler == "1k" || n == 64 {
+				echo(fmt.Sprintf("echo-%d-%s", n, handler), title, handler, "-work", "echo", "-conns", strconv.Itoa(n))
+			}
+		}
 	}
-	add(&work{
-		name: "echo-64k", title: "echo 64 KiB, 4 connections", servers: echoServers(), figures: all,
-		load: []string{"-work", "echo", "-conns", "4", "-size", "65536"},
-	})
+	for _, handler := range []string{"64k", "copy"} {
+		echo("echo-big-"+handler, "echo 64 KiB, 4 connections", handler, "-work", "echo", "-conns", "4", "-size", "65536")
+	}
 	bulk := []figure{mbFigure, cpuFigure, rssFigure}
 	add(&work{
 		name: "bulk-in", title: "receive in bulk, 4 connections; each: 1 MB", servers: bulkServers("sink"), figures: bulk,
@@ -83,11 +84,13 @@ func allWorks(idle int, loops bool) []*work {
 		name: "bulk-out", title: "send in bulk, 4 connections; each: 1 MB", servers: bulkServers("source"), figures: bulk,
 		load: []string{"-work", "source", "-conns", "4"},
 	})
-	add(&work{
-		name: "idle", title: number(float64(idle), 0) + " idle connections", servers: echoServers(),
-		figures: []figure{perConnFigure, rssFigure, threadsFigure},
-		load:    []string{"-work", "idle", "-conns", strconv.Itoa(idle)},
-	})
+	for _, handler := range []string{"1k", "copy"} {
+		add(&work{
+			name: "idle-" + handler, title: number(float64(idle), 0) + " idle connections, " + handlerTitles[handler], servers: echoServers(handler),
+			figures: []figure{perConnFigure, rssFigure, threadsFigure},
+			load:    []string{"-work", "idle", "-conns", strconv.Itoa(idle)},
+		})
+	}
 	add(&work{
 		name: "http", title: "HTTP keep-alive, 64 connections (wrk)", servers: webServers(), figures: all,
 		load: []string{"-work", "http", "-conns", "64"},
@@ -99,6 +102,18 @@ func allWorks(idle int, loops bool) []*work {
 	})
 	works = append(works, tlsWorks()...)
 	return append(works, loopWorks()...)
+}
+
+// handlerTitles are the handlers of package peer, in the table's words.
+var handlerTitles = map[string]string{"1k": "Read/Write 1 KiB", "64k": "Read/Write 64 KiB", "bufio": "bufio", "copy": "io.Copy"}
+
+// handlersAt are the handlers to compare: all of them at one load, at the
+// others the two of a loop that reads and writes.
+func handlersAt(all bool) []string {
+	if all {
+		return []string{"1k", "64k", "bufio", "copy"}
+	}
+	return []string{"1k", "64k"}
 }
 
 // tlsIdle is how many: each costs two handshakes' time to open.

@@ -12,8 +12,8 @@ import (
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
-// Options are the flags of a peer: -listen, as the examples have it, -work, and
-// for those that speak TLS -tls-cert, -tls-key and -crypto-tls.
+// Options are the flags of a peer: -listen, as the examples have it, -work,
+// -handler, and for those that speak TLS -tls-cert, -tls-key and -crypto-tls.
 type Options struct {
 	Address listen.Address
 	Work    Work
@@ -40,6 +40,7 @@ func Parse(name, about string, args []string, stdout, stderr io.Writer) (opts Op
 	addresses := listen.Default("tcp:127.0.0.1:0")
 	flags.Var(addresses, "listen", "`address` to listen on: tcp:HOST:PORT")
 	work := flags.String("work", "echo", "what to do with a connection: echo, sink or source")
+	handler := flags.String("handler", "1k", "how to echo: 1k or 64k (Read and Write with that buffer), bufio or copy (io.Copy)")
 	flags.StringVar(&opts.CertFile, "tls-cert", "", "`file` with a certificate in PEM, for TLS")
 	flags.StringVar(&opts.KeyFile, "tls-key", "", "`file` with its key")
 	flags.BoolVar(&opts.CryptoTLS, "crypto-tls", false, "TLS by crypto/tls")
@@ -47,7 +48,11 @@ func Parse(name, about string, args []string, stdout, stderr io.Writer) (opts Op
 	if status, done := program.Parse(flags, usage, args, stdout, stderr); done {
 		return opts, status, true
 	}
-	opts.Work = Works[*work]
+	if opts.Work = Works[*work]; *work == "echo" {
+		if opts.Work = Echoes[*handler]; opts.Work == nil {
+			return opts, program.Refuse(name, fmt.Errorf("-handler %s: use 1k, 64k, bufio or copy", *handler), stderr), true
+		}
+	}
 	if opts.Work == nil {
 		return opts, program.Refuse(name, fmt.Errorf("-work %s: use echo, sink or source", *work), stderr), true
 	}

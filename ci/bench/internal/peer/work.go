@@ -9,60 +9,17 @@ import (
 	"sync"
 )
 
-const (
-	smallSize = 1 << 10  // what a connection holds while it waits
-	bigSize   = 64 << 10 // for one whose reads fill the small buffer
-)
+// bigSize is the buffer of the bulk work.
+const bigSize = 64 << 10
 
-var (
-	smallBuffers = sync.Pool{New: func() any { return new([smallSize]byte) }}
-	bigBuffers   = sync.Pool{New: func() any { return new([bigSize]byte) }}
-)
+var bigBuffers = sync.Pool{New: func() any { return new([bigSize]byte) }}
 
 // Work is what a server does with a connection, until it returns.
 type Work func(conn io.ReadWriter) error
 
-// Works are those that the load generator knows how to talk to.
-var Works = map[string]Work{"echo": Echo, "sink": Sink, "source": Source}
-
-// Echo sends back what it reads.
-func Echo(conn io.ReadWriter) error {
-	small := smallBuffers.Get().(*[smallSize]byte)
-	defer smallBuffers.Put(small)
-	for {
-		n, err := relay(conn, small[:])
-		if err != nil {
-			return err
-		}
-		if n == smallSize {
-			return echoBulk(conn)
-		}
-	}
-}
-
-func echoBulk(conn io.ReadWriter) error {
-	if _, ok := conn.(io.ReaderFrom); ok { // package net splices
-		_, err := io.Copy(conn, conn)
-		return err
-	}
-	big := bigBuffers.Get().(*[bigSize]byte)
-	defer bigBuffers.Put(big)
-	for {
-		if _, err := relay(conn, big[:]); err != nil {
-			return err
-		}
-	}
-}
-
-func relay(conn io.ReadWriter, buffer []byte) (int, error) {
-	n, err := conn.Read(buffer)
-	if n > 0 {
-		if _, err := conn.Write(buffer[:n]); err != nil {
-			return n, err
-		}
-	}
-	return n, err
-}
+// Works are those that the load generator knows how to talk to, beside the
+// handlers of echo.
+var Works = map[string]Work{"sink": Sink, "source": Source}
 
 // Sink throws away what it reads and answers, when the peer has sent all, how
 // many bytes there were.
