@@ -34,11 +34,10 @@ type FD struct {
 	unix, lingers bool
 	messages      bool // a system call moves one message, whole or cut off
 
-	sends uint8 // under Writing's lock
-
 	// Under Reading's lock: the byte that ReceiveFDs took and Read returns first.
 	hasUnread bool
 	unread    byte
+	bulk      bool // the last recv got more than briefRecv
 
 	objects objects
 	poller  atomic.Pointer[poller] // nil until something needs it; written under mu
@@ -259,12 +258,13 @@ func (fd *FD) runPolled(dir Direction, want int64, once Attempt) (n int64, err e
 
 // The bounds of a brief call, see package sys, in bytes: some 10 microseconds.
 const (
-	briefRecv = 64 << 10 // of space; there are seldom as many
+	briefRecv = 4 << 10 // that have come
+	maxBuffer = 64 << 10
 	briefSend = 16 << 10
 )
 
 // recv makes the system call that g_socket_receive_with_blocking makes. It never
-// blocks, whatever the mode.
+// blocks, whatever the mode. Reading's lock is held.
 func (fd *FD) recv(b []byte) (int, syscall.Errno) {
 	n, errno := fd.number(Reading)
 	if errno != 0 {
@@ -273,26 +273,24 @@ func (fd *FD) recv(b []byte) (int, syscall.Errno) {
 	if fd.messages {
 		return sys.RecvMessage(n, b)
 	}
-	return sys.Recv(n, b, len(b) <= briefRecv && !fd.unix)
+	// How long it takes is not known before; what comes is mostly like what came.
+	m, errno := sys.Recv(n, b, !fd.bulk && len(b) <= maxBuffer && !fd.unix)
+	if m > 0 {
+		fd.bulk = m > briefRecv
+	}
+	return m, errno
 }
 
-// send is the same for g_socket_send_with_blocking.
+// send is the same for g_socket_send_with_blocking. On a connection that has come
+// to wait at Go's poller it is an ordinary call: there are likely many, whose
+// goroutines want the processor, and with brief calls the slowest hundredth of them
+// would wait a quarter longer. For a short connection it is a fifth of all its cost.
 func (fd *FD) send(b []byte) (int, syscall.Errno) {
 	n, errno := fd.number(Writing)
 	if errno != 0 {
 		return 0, errno
 	}
-	return sys.Send(n, b, len(b) <= briefSend && !fd.unix && fd.sendsBrief())
-}
-
-// sendsBrief is the choice between what all connections move together and how
-// long one may have to wait when more threads want a processor than there are:
-// see package sys. With one ordinary call in eight most of the gain is left, and
-// the slowest hundredth waits a quarter longer than with none but ordinary ones;
-// with none at all it would be more than twice as long.
-func (fd *FD) sendsBrief() bool {
-	fd.sends++
-	return fd.sends%8 != 0 || fd.poller.Load() == nil
+	return sys.Send(n, b, len(b) <= briefSend && !fd.unix && fd.poller.Load() == nil)
 }
 
 // ErrnoError names the system call. EBADF with the descriptor open is GIO's
