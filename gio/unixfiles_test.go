@@ -134,7 +134,7 @@ func TestReceiveFilesLeavesPlainDataToRead(t *testing.T) {
 	c, peer := rawPeer(t)
 	_, err := peer.Write([]byte("text"))
 	require.NoError(t, err)
-	sendRights(t, peer, "\x00", tempFile(t, "0"))
+	sendRights(t, peer, tempFile(t, "0"))
 	_, err = c.ReceiveFiles(4)
 	require.ErrorIs(t, err, gio.ErrNoFile)
 	buf := make([]byte, 4)
