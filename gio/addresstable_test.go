@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -93,15 +92,7 @@ func echoAt(address string) net.Addr {
 	if err != nil {
 		panic(err)
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(c, c) }()
-		}
-	}()
+	go acceptEach(l, echoConn)
 	return l.Addr()
 }
 
