@@ -200,18 +200,24 @@ func TestAcceptTakesFromEveryAddress(t *testing.T) {
 	})
 }
 
+// cancelAnAccept has an Accept wait, and then end without a client.
+func cancelAnAccept(t *testing.T, l *gio.SocketListener) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	errc := make(chan error, 1)
+	go func() {
+		_, _, err := l.Accept(ctx)
+		errc <- err
+	}()
+	parked(t, "gio.(*listener).next", 1)
+	cancel()
+	require.ErrorIs(t, receive(t, errc), context.Canceled)
+}
+
 func TestClientOfACancelledAcceptGoesToTheNext(t *testing.T) {
 	acceptors(t, func(t *testing.T, l *gio.SocketListener) {
 		addr := loopback(t, l, "kept")
-		ctx, cancel := context.WithCancel(context.Background())
-		errc := make(chan error, 1)
-		go func() {
-			_, _, err := l.Accept(ctx)
-			errc <- err
-		}()
-		parked(t, "gio.(*listener).next", 1)
-		cancel()
-		require.ErrorIs(t, receive(t, errc), context.Canceled)
+		cancelAnAccept(t, l)
 		peer := dial(t, addr) // GIO's accept is still outstanding
 		c, source, err := l.Accept(context.Background())
 		require.NoError(t, err)
@@ -225,15 +231,7 @@ func TestClientOfACancelledAcceptGoesToTheNext(t *testing.T) {
 func TestCloseClosesWhatWaitsForAccept(t *testing.T) {
 	acceptors(t, func(t *testing.T, l *gio.SocketListener) {
 		addr := loopback(t, l, nil)
-		ctx, cancel := context.WithCancel(context.Background())
-		errc := make(chan error, 1)
-		go func() {
-			_, _, err := l.Accept(ctx)
-			errc <- err
-		}()
-		parked(t, "gio.(*listener).next", 1)
-		cancel()
-		require.ErrorIs(t, receive(t, errc), context.Canceled)
+		cancelAnAccept(t, l)
 		peer := dial(t, addr)
 		require.NoError(t, l.Close())
 		requireEnd(t, peer)

@@ -1,7 +1,6 @@
 package gio_test
 
 import (
-	"io"
 	"testing"
 	"time"
 
@@ -18,16 +17,7 @@ func TestAcceptingOneByOneForgetsNobody(t *testing.T) {
 	for range 2 {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			for {
-				c, err := ln.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					_, _ = io.Copy(c, c)
-				}()
-			}
+			acceptEach(ln, echoConn)
 		}()
 	}
 	watchdog := time.AfterFunc(4*patience, func() { panic("clients wait for ever") })

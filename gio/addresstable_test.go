@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -87,26 +86,18 @@ func outcome(err error) string {
 	return "refused"
 }
 
-// echoAt is a server of package net's that lives as long as the process.
-func echoAt(network, address string) net.Addr {
-	l, err := net.Listen(network, address)
+// echoAt is a server of package net's on IPv4 that lives as long as the process.
+func echoAt(address string) net.Addr {
+	l, err := net.Listen("tcp4", address)
 	if err != nil {
 		panic(err)
 	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(c, c) }()
-		}
-	}()
+	go acceptEach(l, echoConn)
 	return l.Addr()
 }
 
 // ofAny is the address of a server that is at 127.0.0.1 alone, as if at any.
-func ofAny() string { return fmt.Sprintf("[::]:%d", tcpPort(echoAt("tcp4", "127.0.0.1:0"))) }
+func ofAny() string { return fmt.Sprintf("[::]:%d", tcpPort(echoAt("127.0.0.1:0"))) }
 
 func plainConnect(address string, set func(*gotkgio.SocketClient)) error {
 	c := gotkgio.NewSocketClient()
@@ -168,15 +159,15 @@ func addressScenes() []addressScene {
 		}},
 		{name: "127.0.0.1 is dialed from the local address [::]", good: "connected", play: map[string]func() string{
 			plainGIO: func() string {
-				return outcome(plainConnect(echoAt("tcp4", "127.0.0.1:0").String(), func(c *gotkgio.SocketClient) {
+				return outcome(plainConnect(echoAt("127.0.0.1:0").String(), func(c *gotkgio.SocketClient) {
 					c.SetLocalAddress(gotkgio.NewInetSocketAddress(gotkgio.NewInetAddressAny(gotkgio.SocketFamilyIPv6), 0))
 				}))
 			},
 			packageNet: func() string {
-				return outcome(netConnect(net.Dialer{LocalAddr: any6}, "tcp", echoAt("tcp4", "127.0.0.1:0").String()))
+				return outcome(netConnect(net.Dialer{LocalAddr: any6}, "tcp", echoAt("127.0.0.1:0").String()))
 			},
 			thisOne: func() string {
-				return outcome(ourConnect(&gio.ClientConfig{LocalAddr: any6}, "tcp", echoAt("tcp4", "127.0.0.1:0").String()))
+				return outcome(ourConnect(&gio.ClientConfig{LocalAddr: any6}, "tcp", echoAt("127.0.0.1:0").String()))
 			},
 		}},
 		{name: "any address is listened at where sockets of IPv6 are refused", good: "listens", play: map[string]func() string{

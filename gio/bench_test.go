@@ -34,26 +34,15 @@ var servers = []struct {
 		ln, err := net.Listen(network, address)
 		require.NoError(b, err)
 		b.Cleanup(func() { _ = ln.Close() })
-		go func() {
-			for {
-				c, err := ln.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					echoConn(c)
-				}()
-			}
-		}()
+		go acceptEach(ln, echoByReads)
 		return ln.Addr()
 	}},
 }
 
-func echoBuffered(_ context.Context, c *gio.SocketConnection) { echoConn(c) }
+func echoBuffered(_ context.Context, c *gio.SocketConnection) { echoByReads(c) }
 
-// echoConn reads and writes; io.Copy would splice with package net.
-func echoConn(c net.Conn) {
+// echoByReads reads and writes; io.Copy would splice with package net.
+func echoByReads(c net.Conn) {
 	b := make([]byte, 64<<10)
 	for {
 		n, err := c.Read(b)

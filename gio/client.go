@@ -22,8 +22,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// ClientConfig configures a SocketClient. Nil and the zero value are good. What
-// is wrong with it, every dial reports.
+// ClientConfig configures a SocketClient. Nil, and a field that is zero, mean the
+// defaults that the fields name. What is wrong with it, every dial reports.
 type ClientConfig struct {
 	// Loop is what GIO connects on; nil is one that all such clients share and
 	// that ends with the last of them. Somebody has to iterate it.

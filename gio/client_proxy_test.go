@@ -44,35 +44,26 @@ func startProxy(t *testing.T, target string, handshake proxyHandshake) *proxySer
 	require.NoError(t, err)
 	p := &proxyServer{Listener: l}
 	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				r := bufio.NewReader(c)
-				asked, err := handshake(c, r)
-				p.mu.Lock()
-				p.asked = append(p.asked, asked)
-				p.mu.Unlock()
-				if err != nil {
-					return
-				}
-				up, err := net.Dial("tcp", target)
-				if err != nil {
-					return
-				}
-				defer up.Close()
-				go func() {
-					_, _ = io.Copy(up, r)
-					_ = up.(*net.TCPConn).CloseWrite()
-				}()
-				_, _ = io.Copy(c, up)
-			}()
+	go acceptEach(l, func(c net.Conn) {
+		r := bufio.NewReader(c)
+		asked, err := handshake(c, r)
+		p.mu.Lock()
+		p.asked = append(p.asked, asked)
+		p.mu.Unlock()
+		if err != nil {
+			return
 		}
-	}()
+		up, err := net.Dial("tcp", target)
+		if err != nil {
+			return
+		}
+		defer up.Close()
+		go func() {
+			_, _ = io.Copy(up, r)
+			_ = up.(*net.TCPConn).CloseWrite()
+		}()
+		_, _ = io.Copy(c, up)
+	})
 	return p
 }
 
@@ -138,16 +129,10 @@ func TestDialGoesThroughAProxy(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("welcome\n"))
-			go func() { _, _ = io.Copy(c, c); c.Close() }()
-		}
-	}()
+	go acceptEach(l, func(c net.Conn) {
+		_, _ = c.Write([]byte("welcome\n"))
+		echoConn(c)
+	})
 	for _, tt := range []struct {
 		scheme    string
 		handshake proxyHandshake

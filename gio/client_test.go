@@ -38,18 +38,7 @@ func dialEchoServer(t testing.TB, network, address string) net.Addr {
 	l, err := net.Listen(network, address)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-			}()
-		}
-	}()
+	go acceptEach(l, echoConn)
 	return l.Addr()
 }
 

@@ -227,12 +227,10 @@ func (sc *SocketConnection) Close() error {
 // end makes the connection unusable, waits until nobody uses it, and gives up the
 // reference. closeStream is false for one that nobody took: that one is GIO's to
 // close.
-func (c *conn) end(closeStream bool) bool {
-	if !c.fd.BeginClose() {
-		return false
+func (c *conn) end(closeStream bool) {
+	if c.fd.BeginClose() {
+		c.finish(closeStream)
 	}
-	c.finish(closeStream)
-	return true
 }
 
 // finish is for whoever began to close. With TLS the end may come later: see SayEnd.

@@ -3,7 +3,6 @@ package gio_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -222,16 +221,7 @@ func TestNetListenerInDirectMode(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.Copy(c, c)
-				_ = c.Close()
-			}()
-		}
+		acceptEach(ln, echoConn)
 	}()
 	requireDirect(t, svc)
 	rounds(t, addr, 500, 8)

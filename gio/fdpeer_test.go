@@ -73,6 +73,33 @@ creds = conn.receive_credentials()
 assert creds.get_unix_pid() == int(sys.argv[2]), creds.to_string()
 `
 
+// unixPeer is a program that has connected to a Unix socket, with our side.
+type unixPeer struct {
+	conn  *gio.SocketConnection
+	cmd   *exec.Cmd
+	out   strings.Builder // what it printed, once it has ended
+	ended chan error
+}
+
+func startUnixPeer(t *testing.T, command func(path string) *exec.Cmd) *unixPeer {
+	t.Helper()
+	svc := gio.NewSocketService(nil)
+	t.Cleanup(func() { _ = svc.Close() })
+	addr, err := svc.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	require.NoError(t, err)
+	p := &unixPeer{cmd: command(addr.String()), ended: make(chan error, 1)}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	require.NoError(t, p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	p.conn, _, err = svc.Accept(ctx)
+	require.NoError(t, err, &p.out)
+	t.Cleanup(func() { _ = p.conn.Close() })
+	require.NoError(t, p.conn.SetDeadline(time.Now().Add(patience)))
+	return p
+}
+
 func TestFilesCrossProcessesBothWays(t *testing.T) {
 	for name, command := range map[string]func(t *testing.T, path string) *exec.Cmd{
 		"this library": func(t *testing.T, path string) *exec.Cmd {
@@ -83,30 +110,15 @@ func TestFilesCrossProcessesBothWays(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			svc := gio.NewSocketService(nil)
-			defer svc.Close()
-			addr, err := svc.Listen("unix", filepath.Join(t.TempDir(), "s"))
-			require.NoError(t, err)
-			cmd := command(t, addr.String())
-			var out strings.Builder
-			cmd.Stdout, cmd.Stderr = &out, &out
-			require.NoError(t, cmd.Start())
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			c, _, err := svc.Accept(ctx)
-			require.NoError(t, err, &out)
-			defer c.Close()
-			require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+			p := startUnixPeer(t, func(path string) *exec.Cmd { return command(t, path) })
+			c := p.conn
 			f := tempFile(t, "")
-			_, err = f.WriteString("ours")
+			_, err := f.WriteString("ours")
 			require.NoError(t, err)
 			require.NoError(t, c.SendFile(f))
 			cred, err := c.ReceiveCredentials()
-			require.NoError(t, err, &out)
-			require.Equal(t, &gio.Credentials{PID: cmd.Process.Pid, UID: os.Getuid(), GID: os.Getgid()}, cred)
+			require.NoError(t, err, &p.out)
+			require.Equal(t, &gio.Credentials{PID: p.cmd.Process.Pid, UID: os.Getuid(), GID: os.Getgid()}, cred)
 			got, err := c.ReceiveFile()
 			require.NoError(t, err)
 			defer got.Close()
@@ -114,7 +126,7 @@ func TestFilesCrossProcessesBothWays(t *testing.T) {
 			requireContent(t, f, "ours and the peer's")
 			_ = c.SendCredentials() // our own kind of peer has left already
 			_, _ = io.Copy(io.Discard, c)
-			require.NoError(t, receive(t, ended), &out)
+			require.NoError(t, receive(t, p.ended), &p.out)
 		})
 	}
 }

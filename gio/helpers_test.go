@@ -49,6 +49,9 @@ var (
 	takeAllDescriptors     = giotest.TakeAllDescriptors
 	cpuTime                = giotest.CPUTime
 
+	acceptEach = giotest.AcceptEach
+	echoConn   = giotest.EchoConn
+
 	stale     = giotest.StalePath
 	pkgConfig = giotest.PkgConfig
 

@@ -13,7 +13,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// ListenerConfig configures a SocketListener. Nil and the zero value are good.
+// ListenerConfig configures a SocketListener. Nil, and a field that is zero, mean the
+// defaults that the fields name.
 type ListenerConfig struct {
 	Loop    *glibloop.Loop // nil: a loop of the listener's own, closed with it
 	Backlog int            // listen(2) backlog; 0: the most the system grants, see ServiceConfig

@@ -9,7 +9,8 @@ import (
 	"github.com/glibserve/glibserve/glibloop"
 )
 
-// ServiceConfig configures a service. Nil and the zero value are good.
+// ServiceConfig configures a service. Nil, and a field that is zero, mean the defaults
+// that the fields name.
 type ServiceConfig struct {
 	// Loop is the loop to accept and to call handlers on. Nil: one of the
 	// service's own, closed with it. GTK programs want glibloop.Default().
@@ -33,9 +34,8 @@ type ServiceConfig struct {
 	// wait in the kernel. 0: bounded only by file descriptors.
 	MaxConns int
 
-	// IdleTimeout ends what waits on a connection where nothing happens: a Read
-	// or Write of its that waits for longer while no byte moves in either
-	// direction fails with an error that is ErrIdleTimeout and
+	// IdleTimeout is how long a Read or Write of a connection may wait while no byte
+	// moves in either direction. Then it fails with an error that is ErrIdleTimeout and
 	// os.ErrDeadlineExceeded. The connection stays open, and a later Read waits
 	// anew; most handlers return, and Serve closes it. Deadlines count as well:
 	// whichever is earlier. 0: no limit.

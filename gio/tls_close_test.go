@@ -54,13 +54,20 @@ func TestTLSCloseDeliversARecordInFlight(t *testing.T) {
 	})
 }
 
+// closingWrite has a CloseWrite wait for as long as the peer takes nothing.
+func closingWrite(t *testing.T, x tlsEnd) (ended chan error) {
+	t.Helper()
+	require.NoError(t, x.SetWriteDeadline(time.Time{}))
+	ended = make(chan error, 1)
+	go func() { ended <- x.CloseWrite() }()
+	return ended
+}
+
 func TestTLSCloseWriteDeliversARecordInFlight(t *testing.T) {
 	tlsKinds(t, func(t *testing.T, pair func() (x, y tlsEnd)) {
 		x, y := pair()
 		n := fill(t, x)
-		require.NoError(t, x.SetWriteDeadline(time.Time{}))
-		ended := make(chan error, 1)
-		go func() { ended <- x.CloseWrite() }()
+		ended := closingWrite(t, x)
 		requireAll(t, y, n)
 		require.NoError(t, receive(t, ended))
 	})
@@ -82,9 +89,7 @@ func TestTLSReadsWhileCloseWriteWaits(t *testing.T) {
 	tlsKinds(t, func(t *testing.T, pair func() (x, y tlsEnd)) {
 		x, y := pair()
 		n := fill(t, x)
-		require.NoError(t, x.SetWriteDeadline(time.Time{}))
-		ended := make(chan error, 1)
-		go func() { ended <- x.CloseWrite() }()
+		ended := closingWrite(t, x)
 		for range 10 {
 			say1(t, y, x)
 		}

@@ -29,19 +29,10 @@ func sniServer(t *testing.T, a *authority, hosts ...string) (net.Addr, <-chan st
 		}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_ = c.(*tls.Conn).Handshake()
-				_, _ = c.Read(make([]byte, 1))
-				_ = c.Close()
-			}()
-		}
-	}()
+	go acceptEach(l, func(c net.Conn) {
+		_ = c.(*tls.Conn).Handshake()
+		_, _ = c.Read(make([]byte, 1))
+	})
 	return l.Addr(), names
 }
 

@@ -52,18 +52,11 @@ func bothWays(t *testing.T, accept func(net.Listener), f func(t *testing.T, a *a
 
 // acceptUpper answers one line of each client in capitals and closes.
 func acceptUpper(ln net.Listener) {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
+	acceptEach(ln, func(c net.Conn) {
+		if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+			_, _ = io.WriteString(c, strings.ToUpper(line))
 		}
-		go func() {
-			defer c.Close()
-			if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
-				_, _ = io.WriteString(c, strings.ToUpper(line))
-			}
-		}()
-	}
+	})
 }
 
 func acceptHTTP(ln net.Listener) {

@@ -39,21 +39,21 @@ func oneTurn(t *testing.T, a *authority) (svc *gio.SocketService, addr net.Addr,
 	return svc, addr, errs
 }
 
-// sayHello connects, sends a whole ClientHello, and waits until n are where they then
-// wait.
-func sayHello(t *testing.T, addr net.Addr, where, state string, n int) net.Conn {
+// sayHello connects, sends a whole ClientHello, and waits until one peer is where it then
+// waits.
+func sayHello(t *testing.T, addr net.Addr, where, state string) net.Conn {
 	t.Helper()
 	c := dial(t, addr)
 	_, err := c.Write(clientHello(t))
 	require.NoError(t, err)
-	waiting(t, where, n, state)
+	waiting(t, where, 1, state)
 	return c
 }
 
 func TestTLSStalledPeerIsTurnedOutForOthersAndToldWhy(t *testing.T) {
 	a := newAuthority(t)
 	_, addr, errs := oneTurn(t, a)
-	stalled := sayHello(t, addr, inTurn, "syscall", 1)
+	stalled := sayHello(t, addr, inTurn, "syscall")
 	require.NoError(t, handshakes(a, addr))
 	err := receive(t, errs)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -89,12 +89,12 @@ func TestTLSPeerThatGoesBeforeItsTurnNeedsNone(t *testing.T) {
 	defer gio.KeepTurns()()
 	a := newAuthority(t)
 	_, addr, errs := oneTurn(t, a)
-	stalled := sayHello(t, addr, inTurn, "syscall", 1)
-	require.NoError(t, sayHello(t, addr, inLine, "IO wait", 1).Close())
+	stalled := sayHello(t, addr, inTurn, "syscall")
+	require.NoError(t, sayHello(t, addr, inLine, "IO wait").Close())
 	err := receive(t, errs)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.ErrorContains(t, err, "before its handshake had its turn")
-	reset := sayHello(t, addr, inLine, "IO wait", 1)
+	reset := sayHello(t, addr, inLine, "IO wait")
 	require.NoError(t, reset.(*net.TCPConn).SetLinger(0))
 	require.NoError(t, reset.Close())
 	require.ErrorIs(t, receive(t, errs), syscall.ECONNRESET)
@@ -106,7 +106,7 @@ func TestTLSCloseEndsTheWaitForATurn(t *testing.T) {
 	defer gio.KeepTurns()()
 	a := newAuthority(t)
 	svc, addr, errs := oneTurn(t, a)
-	peers := []net.Conn{sayHello(t, addr, inTurn, "syscall", 1), sayHello(t, addr, inLine, "IO wait", 1)}
+	peers := []net.Conn{sayHello(t, addr, inTurn, "syscall"), sayHello(t, addr, inLine, "IO wait")}
 	require.NoError(t, svc.Close())
 	for _, peer := range peers {
 		require.ErrorIs(t, receive(t, errs), net.ErrClosed)
@@ -197,7 +197,7 @@ func TestTLSWhatIsNoTLSIsRefusedAtOnce(t *testing.T) {
 	defer gio.KeepTurns()()
 	a := newAuthority(t)
 	_, addr, errs := oneTurn(t, a)
-	sayHello(t, addr, inTurn, "syscall", 1) // it does not need a turn
+	sayHello(t, addr, inTurn, "syscall") // it does not need a turn
 	bad := dial(t, addr)
 	_, err := bad.Write([]byte("GET / HTTP/1.0\r\n\r\n"))
 	require.NoError(t, err)

@@ -140,20 +140,21 @@ func TestSendFileIsAZeroByteWithADescriptor(t *testing.T) {
 	requireContent(t, f, "wire")
 }
 
-func sendRights(t testing.TB, peer *net.UnixConn, data string, files ...*os.File) {
+// sendRights sends the files with a zero byte, as GIO does.
+func sendRights(t testing.TB, peer *net.UnixConn, files ...*os.File) {
 	t.Helper()
 	var fds []int
 	for _, f := range files {
 		fds = append(fds, int(f.Fd()))
 	}
-	_, _, err := peer.WriteMsgUnix([]byte(data), syscall.UnixRights(fds...), nil)
+	_, _, err := peer.WriteMsgUnix([]byte{0}, syscall.UnixRights(fds...), nil)
 	require.NoError(t, err)
 	runtime.KeepAlive(files)
 }
 
 func TestReceiveFileTakesADescriptorFromAnybody(t *testing.T) {
 	c, peer := rawPeer(t)
-	sendRights(t, peer, "\x00", tempFile(t, "foreign"))
+	sendRights(t, peer, tempFile(t, "foreign"))
 	f, err := c.ReceiveFile()
 	require.NoError(t, err)
 	defer f.Close()
@@ -164,7 +165,7 @@ func TestReceiveFileLeavesPlainDataToRead(t *testing.T) {
 	c, peer := rawPeer(t)
 	_, err := peer.Write([]byte("text"))
 	require.NoError(t, err)
-	sendRights(t, peer, "\x00", tempFile(t, "then a file"))
+	sendRights(t, peer, tempFile(t, "then a file"))
 	_, err = c.ReceiveFile()
 	require.ErrorIs(t, err, gio.ErrNoFile)
 	buf := make([]byte, 4)
@@ -198,11 +199,11 @@ func TestSeveralFilesAtOnceAreClosedAndAnError(t *testing.T) {
 		for i := range files {
 			files[i] = f
 		}
-		sendRights(t, peer, "\x00", files...)
+		sendRights(t, peer, files...)
 		_, err := c.ReceiveFile()
 		require.ErrorContains(t, err, fmt.Sprintf("%d files at once", n))
 	}
-	sendRights(t, peer, "\x00", f, f)
+	sendRights(t, peer, f, f)
 	_, err := c.ReceiveCredentials()
 	require.ErrorContains(t, err, "not credentials")
 }

@@ -1,14 +1,12 @@
 package gio_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -134,7 +132,7 @@ func TestReceiveFilesLeavesPlainDataToRead(t *testing.T) {
 	c, peer := rawPeer(t)
 	_, err := peer.Write([]byte("text"))
 	require.NoError(t, err)
-	sendRights(t, peer, "\x00", tempFile(t, "0"))
+	sendRights(t, peer, tempFile(t, "0"))
 	_, err = c.ReceiveFiles(4)
 	require.ErrorIs(t, err, gio.ErrNoFile)
 	buf := make([]byte, 4)
@@ -211,27 +209,14 @@ for want in (1, 3, 253):
 `
 
 func TestFilesCrossToGIOAndBack(t *testing.T) {
-	svc := gio.NewSocketService(nil)
-	defer svc.Close()
-	addr, err := svc.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), testprogram.PyGObject(t), "-c", pygobjectReturnsFiles, addr.String())
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	c, _, err := svc.Accept(ctx)
-	require.NoError(t, err, &out)
-	defer c.Close()
-	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	p := startUnixPeer(t, func(path string) *exec.Cmd {
+		return exec.CommandContext(t.Context(), testprogram.PyGObject(t), "-c", pygobjectReturnsFiles, path)
+	})
 	for _, n := range []int{1, 3, 253} {
-		require.NoError(t, c.SendFiles(numbered(t, n)...))
-		got, err := c.ReceiveFiles(n)
-		require.NoError(t, err, &out)
+		require.NoError(t, p.conn.SendFiles(numbered(t, n)...))
+		got, err := p.conn.ReceiveFiles(n)
+		require.NoError(t, err, &p.out)
 		requireNumbered(t, n, got)
 	}
-	require.NoError(t, receive(t, ended), &out)
+	require.NoError(t, receive(t, p.ended), &p.out)
 }

@@ -5,26 +5,26 @@
 // touched from that thread only. A [Loop] is such a context together with a
 // queue: any goroutine hands functions to it, and the loop's thread runs them.
 //
-//	loop := glibloop.New()
-//	defer loop.Close()
-//	name, err := glibloop.Call(ctx, loop, func() (string, error) {
-//		return label.Text(), nil // on the loop's thread
+//	loop := glibloop.Default() // the one that GTK runs
+//	text, err := glibloop.Call(ctx, loop, func() (string, error) {
+//		return entry.Text(), nil // on GTK's thread
 //	})
 //
 // # Which loop
 //
 // [New] makes a private loop that already runs on a thread of its own. [Default]
-// is the default main context, which GTK or a GApplication iterates, or
-// [Loop.Run]. [Adopt] is any other context, iterated by somebody else, and
-// [ThreadDefault] the one that the calling thread has pushed as its default. There is
-// one Loop for a context.
+// is the loop of the default main context, which GTK or a GApplication iterates; in a
+// program without them, call its [Loop.Run]. [Adopt] is for any other context that
+// somebody else iterates, and [ThreadDefault] for the one that the calling thread has
+// pushed as its default. There is one Loop for a context.
 //
 // # Which call
 //
 //   - [Loop.Post] queues and returns. It never runs the function inline and
 //     never blocks; functions run in the order in which they were posted.
-//   - [Loop.PostLatest] replaces what is still queued under a key: for a program
-//     that shows a state, of which only the newest matters.
+//   - [Loop.PostLatest] takes a key besides, and replaces the function that is still
+//     queued under it: for a program that shows a state, of which only the newest
+//     matters.
 //   - [Loop.Invoke] runs the function inline when the caller is on the loop's
 //     thread already, and is Post otherwise.
 //   - [Loop.Call], and [Call] for a function with a result, wait until the
@@ -45,16 +45,15 @@
 // # Order and fairness
 //
 // Functions run at GLib's default priority, and other sources of that priority
-// have their turn after 64 functions or 1 ms. All in all, functions may take as
-// much time there as they leave to the rest of the context, and 1 ms at once when
-// that had nothing to do. What is more waits below GTK's redraw: it goes on at
-// once unless something else is ready, and after 10 ms in any case. So a flood
-// of posts costs a window none of its frames, and nothing that keeps the loop
-// busy keeps the posts from running. A loop that has nothing else to do runs them
-// without a wait.
+// have their turn after 64 functions or 1 ms. All in all, functions get as much time at
+// that priority as the rest of the context uses, and 1 ms at once when the rest had
+// nothing to do. The functions beyond that wait at a priority below GTK's redraw: they
+// go on at once unless something else is ready, and after 10 ms in any case. So a window
+// loses no frames however many functions are posted, and a context that is always busy
+// still runs them. A loop that has nothing else to do runs them without a wait.
 //
-// What a flood costs instead is time: posted faster than they can run,
-// functions wait longer and longer, and in memory. Use [Loop.Call], which waits,
+// When functions are posted faster than they can run, each waits longer than the one
+// before, and the queue takes more and more memory. Use [Loop.Call], which waits,
 // where each of them has to run, and [Loop.PostLatest] where the newest is enough.
 //
 // # Panics
@@ -72,12 +71,13 @@
 // loop's thread for a second, or with stall=100ms for that long, is logged by
 // [log/slog.Default]: where it was posted, and the stack of its goroutine; and
 // once more when it has returned. One that iterates the context meanwhile, as a
-// modal dialog does, holds nobody. Callbacks of other libraries on the thread are
-// seen by [Loop.Watch] alone.
+// modal dialog does, is not logged. A callback of another library is watched only
+// if it calls [Loop.Watch].
 //
 // # In a bubble of testing/synctest
 //
-// Loops made outside of a bubble work inside, and the other way round. Functions
+// A bubble is the set of goroutines of one [testing/synctest.Test], with a clock of
+// their own. Loops made outside of a bubble work inside, and the other way round. Functions
 // run on whatever goroutine iterates the context, which for a loop of [New] is in
 // the bubble that called New, or in none: what they touch must belong there. A
 // wait for a loop, and a loop of the bubble's own, are not durably blocked: the
@@ -88,7 +88,6 @@
 // # When not to use it
 //
 // glibloop is for what has to happen on a main loop's thread. It is not a
-// worker pool, and a context that nobody iterates is served by Call only as a
-// makeshift: what was posted stays in the queue until somebody calls or
-// iterates.
+// worker pool. While nobody iterates the context, Call does so itself, but what was
+// posted stays in the queue until somebody calls Call or iterates the context.
 package glibloop

@@ -139,22 +139,15 @@ func adopted(t testing.TB) *glibloop.Loop {
 	return l
 }
 
-// runInBackground runs l until the test ends or the result is called.
-func runInBackground(t testing.TB, l *glibloop.Loop) (stop func() error) {
+// runInBackground runs l until the test ends.
+func runInBackground(t testing.TB, l *glibloop.Loop) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(bg)
 	result := make(chan error, 1)
 	go func() { result <- l.Run(ctx) }()
 	iterated(t, l)
-	ended := false
-	stop = func() error {
+	t.Cleanup(func() {
 		cancel()
-		if ended {
-			return nil
-		}
-		ended = true
-		return receive(t, result)
-	}
-	t.Cleanup(func() { _ = stop() })
-	return stop
+		receive(t, result)
+	})
 }

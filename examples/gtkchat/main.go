@@ -88,6 +88,7 @@ type chat struct {
 	app          *gtk.Application
 	conversation talk.Conversation
 	window       *window.Window
+	monitor      *gio.NetworkMonitor
 
 	once sync.Once     // of end
 	ran  chan struct{} // closed when the conversation is over
@@ -103,18 +104,31 @@ func (c *chat) start(ctx context.Context) {
 	})
 	context.AfterFunc(ctx, c.end)
 	go c.run()
+	// GIO tells of a change of the routes at once; an address can also go without one.
+	c.monitor = gio.NetworkMonitorGetDefault()
+	c.monitor.ConnectNetworkChanged(func(bool) { c.look() })
 	c.watch()
 }
 
-// watch shows each second how the server is doing, until it ends.
+// watch looks each second how the conversation is doing, until it ends.
 func (c *chat) watch() {
+	if c.look() {
+		glibloop.Default().AfterFunc(time.Second, c.watch)
+	}
+}
+
+// look shows how the server and the network are doing. It reports whether the
+// conversation goes on.
+func (c *chat) look() bool {
 	select {
 	case <-c.ran:
-		return
+		c.window.ShowOffline("") // it is over, for which there is another sentence
+		return false
 	default:
 	}
 	c.window.ShowStatus(c.conversation.Status())
-	glibloop.Default().AfterFunc(time.Second, c.watch)
+	c.window.ShowOffline(c.conversation.Offline(network(c.monitor)))
+	return true
 }
 
 // run is the goroutine of the conversation.

@@ -78,6 +78,20 @@ func settled(t *testing.T, d *display.Display) *image.RGBA {
 	return last
 }
 
+// save writes a picture into the folder that GLIBSERVE_SCREENSHOTS names, if it does, for
+// a person.
+func save(t *testing.T, picture image.Image) {
+	t.Helper()
+	dir := os.Getenv("GLIBSERVE_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	f, err := os.Create(filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+".png"))
+	require.NoError(t, err)
+	require.NoError(t, png.Encode(f, picture))
+	require.NoError(t, f.Close())
+}
+
 // expectChange waits until the conversation looks different from before.
 func expectChange(t *testing.T, d *display.Display, before *image.RGBA) {
 	t.Helper()
@@ -125,12 +139,7 @@ func TestTheTitleTellsHowManyCame(t *testing.T) {
 		now, err := d.Picture()
 		return err == nil && display.Changed(before, now, title) > 0
 	}, servertest.Patience, 20*time.Millisecond)
-	if dir := os.Getenv("GLIBSERVE_SCREENSHOTS"); dir != "" { // for a person
-		f, err := os.Create(filepath.Join(dir, "gtkchat.png"))
-		require.NoError(t, err)
-		require.NoError(t, png.Encode(f, settled(t, d)))
-		require.NoError(t, f.Close())
-	}
+	save(t, settled(t, d))
 	server.Signal(os.Interrupt)
 	require.Contains(t, alice.Rest(), "Goodbye")
 	require.Equal(t, program.OK, server.Wait())

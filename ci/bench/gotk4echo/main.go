@@ -3,26 +3,17 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"runtime"
-	"syscall"
 
-	coreglib "github.com/diamondburned/gotk4/pkg/core/glib"
-	"github.com/diamondburned/gotk4/pkg/gio/v2"
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/peer"
+	"github.com/glibserve/glibserve/ci/internal/rawgotk4"
 	"github.com/glibserve/glibserve/examples/shared/listen"
 )
-
-// backlog is that of the other peers; GIO's own is 10.
-const backlog = 128
 
 func main() {
 	runtime.LockOSThread()
@@ -30,91 +21,13 @@ func main() {
 }
 
 func serve(opts peer.Options) error {
-	socket, addr, err := openSocket(opts.Address.Address)
+	addr, err := rawgotk4.Serve(opts.Address.Address, func(conn io.ReadWriter) { _ = opts.Work(conn) })
 	if err != nil {
 		return err
 	}
-	service := gio.NewSocketService()
-	if err := service.AddSocket(socket, nil); err != nil {
-		return err
-	}
-	service.ConnectIncoming(func(conn *gio.SocketConnection, _ *coreglib.Object) bool {
-		go func() {
-			ctx := context.Background()
-			// gotk4 never frees a connection: without this it would also stay open.
-			defer func() { _ = conn.Close(ctx) }()
-			_ = opts.Work(newStream(ctx, conn))
-		}()
-		return true
-	})
-	service.Start()
 	if err := listen.Announce(os.Stdout, []net.Addr{addr}); err != nil {
 		return err
 	}
 	glib.NewMainLoop(nil, false).Run()
 	return nil
-}
-
-// openSocket makes the listening socket by hand, because TCP_NODELAY is
-// inherited from it: set on each connection, it would make gotk4 wrap, and
-// never free, one object more.
-func openSocket(address string) (*gio.Socket, net.Addr, error) {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil, nil, fmt.Errorf("not an address and port: %w", err)
-	}
-	socket, err := gio.NewSocket(gio.SocketFamilyIPv4, gio.SocketTypeStream, gio.SocketProtocolTCP)
-	if err != nil {
-		return nil, nil, err
-	}
-	socket.SetListenBacklog(backlog)
-	bindTo := gio.NewInetSocketAddressFromString(at.Addr().String(), uint(at.Port()))
-	if bindTo == nil {
-		return nil, nil, errors.New("not an address: " + address)
-	}
-	if err := socket.SetOption(syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); err != nil {
-		return nil, nil, err
-	}
-	if err := socket.Bind(bindTo, true); err != nil {
-		return nil, nil, err
-	}
-	if err := socket.Listen(); err != nil {
-		return nil, nil, err
-	}
-	bound, err := socket.LocalAddress()
-	if err != nil {
-		return nil, nil, err
-	}
-	inet, ok := bound.(*gio.InetSocketAddress)
-	if !ok {
-		return nil, nil, fmt.Errorf("bound to a %T", bound)
-	}
-	return socket, net.TCPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), uint16(inet.Port()))), nil
-}
-
-// stream is a connection's two streams as an io.ReadWriter.
-type stream struct {
-	ctx context.Context
-	in  *gio.InputStream
-	out *gio.OutputStream
-}
-
-func newStream(ctx context.Context, conn *gio.SocketConnection) stream {
-	return stream{ctx, gio.BaseInputStream(conn.InputStream()), gio.BaseOutputStream(conn.OutputStream())}
-}
-
-func (s stream) Read(p []byte) (int, error) {
-	n, err := s.in.Read(s.ctx, p)
-	switch {
-	case err != nil:
-		return 0, err
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (s stream) Write(p []byte) (int, error) {
-	n, err := s.out.WriteAll(s.ctx, p)
-	return int(n), err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
 // bench is one run of everything that was asked for.
@@ -78,7 +79,7 @@ func (b *bench) run(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			done := round*len(servers) + i
-			fmt.Fprintf(b.log, "bench: %s %3d/%d  round %d  %-18s %-12s", clock(time.Since(began)), done+1, total, round+1, s.work.name, peerTitle(s.peer))
+			fmt.Fprintf(b.log, "bench: %s %3d/%d  round %d  %-18s %-12s", measure.Clock(time.Since(began)), done+1, total, round+1, s.work.name, peerTitle(s.peer))
 			r, err := b.measure(ctx, s.work, s.peer)
 			if ctx.Err() != nil {
 				fmt.Fprintln(b.log)
@@ -90,7 +91,7 @@ func (b *bench) run(ctx context.Context) error {
 		if len(benchmarks) == 0 {
 			continue
 		}
-		fmt.Fprintf(b.log, "bench: %s          round %d  the benchmarks of glibloop\n", clock(time.Since(began)), round+1)
+		fmt.Fprintf(b.log, "bench: %s          round %d  the benchmarks of glibloop\n", measure.Clock(time.Since(began)), round+1)
 		all, err := b.benchmarks(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -150,8 +151,4 @@ func (b *bench) reports(w *work, peer string) []*report.Report {
 		return b.results[key{w.like, peer}]
 	}
 	return b.results[key{w.name, peer}]
-}
-
-func clock(d time.Duration) string {
-	return fmt.Sprintf("%2d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }

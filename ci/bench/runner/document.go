@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/glibserve/glibserve/ci/bench/internal/peer"
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
 // document is the file of a run's results.
@@ -90,25 +90,12 @@ func (b *bench) notes() []string {
 
 // describeMachine says where the figures come from.
 func describeMachine(ctx context.Context) string {
-	cpu := "an unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for _, line := range strings.Split(string(info), "\n") {
-			if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-				cpu = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
 	kernel := "unknown"
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		kernel = strings.TrimSpace(string(release))
 	}
-	glib := "unknown"
-	if version, err := exec.CommandContext(ctx, "pkg-config", "--modversion", "gio-2.0").Output(); err == nil {
-		glib = strings.TrimSpace(string(version))
-	}
 	return fmt.Sprintf("%s, %s of %s, Linux %s, GLib %s, %s.\n", time.Now().Format("2 January 2006"),
-		count(runtime.NumCPU(), "core"), cpu, kernel, glib, runtime.Version())
+		count(runtime.NumCPU(), "core"), measure.Processor(), kernel, measure.Version(ctx, "gio-2.0"), runtime.Version())
 }
 
 func count(n int, what string) string {

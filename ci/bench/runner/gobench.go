@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
 // loopTest is the compiled test of glibloop, whose benchmarks have the peers
@@ -34,10 +35,10 @@ func (b *bench) benchmarks(ctx context.Context) (map[string]float64, error) {
 	length := b.length / 6
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, loopTest),
 		"-test.run=^$", "-test.bench=^(BenchmarkPost|BenchmarkCall)$", "-test.benchtime="+length.String())
-	apart(cmd)
+	measure.Apart(cmd)
 	cmd.Dir = b.dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endTime
+	cmd.WaitDelay = measure.EndTime
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %.400s", loopTest, err, strings.TrimSpace(string(out)))

@@ -19,10 +19,9 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/measure"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
-
-const interrupted = 130
 
 type options struct {
 	bin     string
@@ -55,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.samples, "samples", "", "`file` to write every single report to, as JSON")
 	flags.BoolVar(&o.quick, "quick", false, "one round of one second each, to see that everything works")
 	o.length = 3 * time.Second
-	flags.Var((*seconds)(&o.length), "seconds", "how `long` each is measured")
+	flags.Var((*measure.Seconds)(&o.length), "seconds", "how `long` each is measured")
 	if status, done := program.Parse(flags, "Usage: runner -bin DIR [flags]\n\nUse scripts/bench, which builds what this runs.\n", args, stdout, stderr); done {
 		return status
 	}
@@ -68,22 +67,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return program.OK
 	}
 	return b.execute(ctx, &o, stdout, stderr)
-}
-
-// seconds is a duration whose unit may be left out.
-type seconds time.Duration
-
-func (s *seconds) String() string { return time.Duration(*s).String() }
-
-func (s *seconds) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		if d, err = time.ParseDuration(text + "s"); err != nil {
-			return errors.New("use a number of seconds")
-		}
-	}
-	*s = seconds(d)
-	return nil
 }
 
 // prepare makes of the options what is to be done.
@@ -145,16 +128,16 @@ func (b *bench) execute(ctx context.Context, o *options, stdout, stderr io.Write
 	}
 	began := time.Now()
 	runErr := b.run(ctx)
-	fmt.Fprintf(stderr, "bench: %s\n\n", clock(time.Since(began)))
+	fmt.Fprintf(stderr, "bench: %s\n\n", measure.Clock(time.Since(began)))
 	if len(b.results) == 0 && runErr != nil {
-		return interrupted
+		return measure.Interrupted
 	}
 
 	text := b.document(describeMachine(context.WithoutCancel(ctx)))
 	fmt.Fprint(stdout, text)
 	if runErr != nil {
 		fmt.Fprintln(stderr, "\nbench: interrupted: these are the measurements until then, and nothing is written")
-		return interrupted
+		return measure.Interrupted
 	}
 	if err := b.write(o, text); err != nil {
 		return program.Fail(name, err, stderr)

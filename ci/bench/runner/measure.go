@@ -3,18 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/glibserve/glibserve/ci/bench/internal/report"
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
 // patience is how long a measurement may take beyond its own time. The load
@@ -42,27 +36,10 @@ func (b *bench) measure(ctx context.Context, w *work, peer string) (*report.Repo
 }
 
 func (b *bench) load(ctx context.Context, w *work, s *server) (*report.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.warmup+b.length+patience)
-	defer cancel()
-	args := append([]string{
-		"-addr", s.address, "-pid", fmt.Sprint(s.pid()),
-		"-length", b.length.String(), "-warmup", b.warmup.String(),
-	}, w.load...)
-	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "load"), args...)
-	apart(cmd)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endTime
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(stderr.String()); text != "" {
-			err = errors.New(text)
-		}
-		return nil, err
-	}
+	l := measure.Load{Bin: b.bin, Address: s.address, PID: s.pid(), Warmup: b.warmup, Length: b.length, Args: w.load}
 	r := &report.Report{}
-	if err := json.Unmarshal(stdout.Bytes(), r); err != nil {
-		return nil, fmt.Errorf("the load generator's report: %w", err)
+	if err := l.Run(ctx, patience, r); err != nil {
+		return nil, err
 	}
 	return r, nil
 }

@@ -13,12 +13,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
-const (
-	startTime = 20 * time.Second // until a server says where it listens
-	endTime   = 5 * time.Second  // until one that was asked to end is killed
-)
+const startTime = 20 * time.Second // until a server says where it listens
 
 // server is a running one.
 type server struct {
@@ -29,17 +28,11 @@ type server struct {
 	err     error // once ended is closed
 }
 
-// apart starts a command in a process group of its own, so that Ctrl-C comes
-// to the runner alone, and makes it end when the runner dies.
-func apart(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
 // startServer runs a command of the folder bin, in the folder dir, until it
 // says where it listens.
 func startServer(ctx context.Context, bin, dir string, command []string) (*server, error) {
 	s := &server{cmd: exec.Command(filepath.Join(bin, command[0]), command[1:]...), ended: make(chan struct{})}
-	apart(s.cmd)
+	measure.Apart(s.cmd)
 	s.cmd.Dir = dir
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
@@ -92,7 +85,7 @@ func (s *server) running() bool {
 func (s *server) stop() {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		_ = s.cmd.Process.Signal(sig)
-		timer := time.NewTimer(endTime)
+		timer := time.NewTimer(measure.EndTime)
 		select {
 		case <-s.ended:
 			timer.Stop()

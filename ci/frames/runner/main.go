@@ -14,11 +14,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/glibserve/glibserve/ci/internal/measure"
 	"github.com/glibserve/glibserve/examples/shared/display"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
-
-const interrupted = 130
 
 type options struct {
 	bin        string
@@ -45,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.plan, "plan", false, "check the flags, say how long it will take, and end")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each is measured")
 	o.length = 4 * time.Second
-	flags.Var((*seconds)(&o.length), "seconds", "how `long` each is measured")
+	flags.Var((*measure.Seconds)(&o.length), "seconds", "how `long` each is measured")
 	flags.DurationVar(&o.warmup, "warmup", time.Second, "how long to work before each")
 	flags.StringVar(&o.only, "only", "", "kinds of `load`, by the beginnings of their names, with commas: "+loadNames())
 	flags.BoolVar(&o.own, "display", false, "open the window on your own display, not on an invisible one")
@@ -69,22 +68,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return program.OK
 	}
 	return o.execute(ctx, r, stdout, stderr)
-}
-
-// seconds is a duration whose unit may be left out.
-type seconds time.Duration
-
-func (s *seconds) String() string { return time.Duration(*s).String() }
-
-func (s *seconds) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		if d, err = time.ParseDuration(text + "s"); err != nil {
-			return errors.New("use a number of seconds")
-		}
-	}
-	*s = seconds(d)
-	return nil
 }
 
 func (o *options) prepare(log io.Writer) (*runner, error) {
@@ -121,13 +104,13 @@ func (o *options) execute(ctx context.Context, r *runner, stdout, stderr io.Writ
 	}
 	began := time.Now()
 	if err := r.run(ctx); err != nil && len(r.samples) == 0 {
-		return interrupted
+		return measure.Interrupted
 	}
-	fmt.Fprintf(stderr, "frames: %s\n\n", clock(time.Since(began)))
+	fmt.Fprintf(stderr, "frames: %s\n\n", measure.Clock(time.Since(began)))
 	fmt.Fprint(stdout, r.document(describeMachine(context.WithoutCancel(ctx), o.own)))
 	if ctx.Err() != nil {
 		fmt.Fprintln(stderr, "\nframes: interrupted: these are the measurements until then, and nothing is written")
-		return interrupted
+		return measure.Interrupted
 	}
 	if err := o.write(context.WithoutCancel(ctx), r); err != nil {
 		return program.Fail("frames", err, stderr)
@@ -137,8 +120,4 @@ func (o *options) execute(ctx context.Context, r *runner, stdout, stderr io.Writ
 		return program.Failure
 	}
 	return program.OK
-}
-
-func clock(d time.Duration) string {
-	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }

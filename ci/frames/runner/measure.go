@@ -3,21 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image/png"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 	"unsafe"
 
+	"github.com/glibserve/glibserve/ci/internal/measure"
 	"github.com/glibserve/glibserve/ci/internal/proc"
 )
 
@@ -95,30 +91,13 @@ func (r *runner) env() map[string]string {
 
 // load runs the load generator, whose window it is.
 func (r *runner) load(ctx context.Context, p *process, l *load, s *sample) error {
-	ctx, cancel := context.WithTimeout(ctx, r.warmup+r.length+patience)
-	defer cancel()
-	args := append([]string{
-		"-addr", p.address, "-pid", strconv.Itoa(p.cmd.Process.Pid),
-		"-length", r.length.String(), "-warmup", r.warmup.String(),
-	}, l.args...)
-	cmd := exec.CommandContext(ctx, filepath.Join(r.bin, "load"), args...)
-	apart(cmd)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = endTime
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(stderr.String()); text != "" {
-			err = errors.New(text)
-		}
-		return err
-	}
 	var report struct {
 		Ops, Seconds, Began, CPU float64
 		Errors                   map[string]int
 	}
-	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
-		return fmt.Errorf("the load generator's report: %w", err)
+	run := measure.Load{Bin: r.bin, Address: p.address, PID: p.cmd.Process.Pid, Warmup: r.warmup, Length: r.length, Args: l.args}
+	if err := run.Run(ctx, patience, &report); err != nil {
+		return err
 	}
 	s.from = report.Began / 1e3
 	s.to = s.from + report.Seconds*1e6

@@ -16,12 +16,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/glibserve/glibserve/ci/internal/measure"
 )
 
-const (
-	startTime = 20 * time.Second // until a program has its window
-	endTime   = 5 * time.Second  // until one that was asked to end is killed
-)
+const startTime = 20 * time.Second // until a program has its window
 
 // process is a program with a window.
 type process struct {
@@ -33,16 +32,10 @@ type process struct {
 	ended   chan struct{}
 }
 
-// apart starts a command in a process group of its own, so that Ctrl-C comes
-// to the runner alone, and makes it end when the runner dies.
-func apart(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
 // start runs a command of the folder bin until it says that it is ready.
 func start(ctx context.Context, bin string, env map[string]string, command []string) (*process, error) {
 	p := &process{cmd: exec.Command(filepath.Join(bin, command[0]), command[1:]...), lines: make(chan string, 1), ended: make(chan struct{})}
-	apart(p.cmd)
+	measure.Apart(p.cmd)
 	p.cmd.Env = os.Environ()
 	for name, value := range env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
@@ -132,7 +125,7 @@ func (p *process) report(ctx context.Context) (*drawn, error) {
 func (p *process) stop() {
 	_ = p.tell("quit")
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		timer := time.NewTimer(endTime)
+		timer := time.NewTimer(measure.EndTime)
 		for waiting := true; waiting; {
 			select {
 			case <-p.ended:

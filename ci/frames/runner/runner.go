@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"time"
 
+	"github.com/glibserve/glibserve/ci/internal/measure"
 	"github.com/glibserve/glibserve/examples/shared/display"
 )
 
@@ -63,7 +63,7 @@ func (r *runner) run(ctx context.Context) error {
 			r.note(what, round, s)
 			r.samples[k] = append(r.samples[k], s)
 			fmt.Fprintf(r.log, "frames: %d of %d, %s: %d of %d frames, longest gap %.0f ms (%s left)\n",
-				done, total, what, s.count(), s.possible(), s.longest(), clock(left))
+				done, total, what, s.count(), s.possible(), s.longest(), measure.Clock(left))
 		}
 	}
 	return nil
@@ -90,26 +90,10 @@ func plain(title string) string { return strings.ReplaceAll(title, "`", "") }
 
 // describeMachine says where the figures come from.
 func describeMachine(ctx context.Context, own bool) string {
-	cpu := "an unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for _, line := range strings.Split(string(info), "\n") {
-			if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
-				cpu = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	version := func(module string) string {
-		out, err := exec.CommandContext(ctx, "pkg-config", "--modversion", module).Output()
-		if err != nil {
-			return "of unknown version"
-		}
-		return strings.TrimSpace(string(out))
-	}
 	where := "on Xvfb, drawn by cairo"
 	if own {
 		where = "on the display of " + os.Getenv("XDG_SESSION_TYPE")
 	}
 	return fmt.Sprintf("%s, %d cores of %s, GLib %s, GTK %s %s, %s", time.Now().Format("2 January 2006"),
-		runtime.NumCPU(), cpu, version("gio-2.0"), version("gtk4"), where, runtime.Version())
+		runtime.NumCPU(), measure.Processor(), measure.Version(ctx, "gio-2.0"), measure.Version(ctx, "gtk4"), where, runtime.Version())
 }

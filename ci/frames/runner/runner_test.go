@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/glibserve/glibserve/ci/internal/measure"
 	"github.com/glibserve/glibserve/examples/shared/display"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
@@ -146,7 +147,7 @@ func TestEndsWhenAskedTo(t *testing.T) {
 	defer cancel()
 	var out, errs bytes.Buffer
 	began := time.Now()
-	require.Equal(t, interrupted, run(ctx, []string{"-bin", bin, "-seconds", "60", "-only", "full"}, &out, &errs))
+	require.Equal(t, measure.Interrupted, run(ctx, []string{"-bin", bin, "-seconds", "60", "-only", "full"}, &out, &errs))
 	require.Less(t, time.Since(began), 30*time.Second)
 	require.NotContains(t, errs.String(), "FAILED")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/glibserve/glibserve/ci/internal/rawgotk4"
 	"github.com/glibserve/glibserve/gio"
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -23,6 +24,11 @@ var servers = map[string]struct {
 	"incoming": {"glibserve: ConnectIncoming on the default loop", incoming},
 	"net":      {"package net", packageNet},
 	"gotk4":    {"raw gotk4", rawGotk4},
+}
+
+func rawGotk4() ([]net.Addr, error) {
+	addr, err := rawgotk4.Serve("127.0.0.1:0", echo)
+	return []net.Addr{addr}, err
 }
 
 // names lists the keys of a table, for people.

@@ -58,25 +58,22 @@ func (b *book) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// problems are sentences about what should not happen: all are counted, the
-// first ones kept.
+// problems are sentences about what should not happen: the first ones.
 type problems struct {
 	mu    sync.Mutex
-	n     uint64
 	first []string
 }
 
 func (p *problems) add(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.n++
 	if len(p.first) < 20 {
 		p.first = append(p.first, text)
 	}
 }
 
-func (p *problems) all() (uint64, []string) {
+func (p *problems) all() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.n, append([]string(nil), p.first...)
+	return append([]string(nil), p.first...)
 }

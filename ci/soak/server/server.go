@@ -272,8 +272,8 @@ func (s *Server) sample() (*Report, error) {
 	r.Panics, r.Pauses, r.Failed = s.book.panics, s.book.pauses, s.book.failed
 	s.book.mu.Unlock()
 	r.Retries = s.retries.Load()
-	_, r.Wrong = s.wrong.all()
-	_, r.Problems = s.book.problems.all()
+	r.Wrong = s.wrong.all()
+	r.Problems = s.book.problems.all()
 	return r, nil
 }
 

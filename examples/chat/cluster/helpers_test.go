@@ -172,9 +172,9 @@ func (p *person) wait(kind hub.Kind, match func(e *hub.Event) bool) (found *hub.
 }
 
 // hears waits for a text that is said.
-func (p *person) hears(text string) *hub.Event {
+func (p *person) hears(text string) {
 	p.t.Helper()
-	return p.wait(hub.Said, func(e *hub.Event) bool { return e.Text == text })
+	p.wait(hub.Said, func(e *hub.Event) bool { return e.Text == text })
 }
 
 // told waits for the n-th notice with these words.

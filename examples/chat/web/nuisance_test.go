@@ -18,7 +18,7 @@ import (
 )
 
 // deaf gets in and neither reads nor answers from then on.
-func (s *server) deaf() net.Conn {
+func (s *server) deaf() {
 	s.t.Helper()
 	conn, err := net.Dial(s.addr.Network(), s.addr.String())
 	require.NoError(s.t, err)
@@ -29,7 +29,6 @@ func (s *server) deaf() net.Conn {
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(s.t, err)
 	require.Equal(s.t, http.StatusSwitchingProtocols, response.StatusCode)
-	return conn
 }
 
 func TestASlowBrowserHoldsNobodyUp(t *testing.T) {

@@ -31,6 +31,10 @@ type Conversation interface {
 	// guest. It never waits.
 	Status() string
 
+	// Offline is a sentence for a person when the network, as it is now, keeps people
+	// from one another, else "". It never waits.
+	Offline(now Network) string
+
 	// Places is where the conversation is, for a window's title, such as
 	// "tcp 127.0.0.1:9003".
 	Places() []string

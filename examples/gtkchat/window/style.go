@@ -8,12 +8,13 @@ import (
 	"github.com/diamondburned/gotk4/pkg/pango"
 )
 
-// css has no colours of its own, so that it fits light and dark themes.
+// css has no colours but the theme's, so that it fits light and dark ones.
 const css = `
 .people { background: transparent; }
 .people-count { font-size: smaller; font-weight: bold; opacity: .6; padding: 14px 14px 6px 14px; }
 .person { padding: 5px 14px; }
 textview { font-size: 1.05em; }
+.banner { background: alpha(@warning_color, .3); padding: 8px 14px; font-weight: bold; }
 entry.message-entry { margin: 10px 12px; padding: 4px 12px; border-radius: 18px; }
 `
 

@@ -31,6 +31,7 @@ type Window struct {
 	people   *people
 	messages *messages
 	entry    *gtk.Entry
+	offline  *banner
 
 	places string
 	topic  string
@@ -50,6 +51,7 @@ func New(app *gtk.Application, cfg Config) *Window {
 		people:   newPeople(),
 		messages: newMessages(),
 		entry:    gtk.NewEntry(),
+		offline:  newBanner(),
 		places:   strings.Join(cfg.Places, ", "),
 		say:      cfg.Say,
 	}
@@ -98,6 +100,7 @@ func (w *Window) content() gtk.Widgetter {
 	w.entry.AddCSSClass("message-entry")
 	talk := gtk.NewBox(gtk.OrientationVertical, 0)
 	talk.SetHExpand(true)
+	talk.Append(w.offline.widget)
 	talk.Append(w.messages.widget)
 	talk.Append(gtk.NewSeparator(gtk.OrientationHorizontal))
 	talk.Append(w.entry)
@@ -145,6 +148,9 @@ func (w *Window) ShowStatus(status string) {
 		w.describe()
 	}
 }
+
+// ShowOffline shows why people cannot reach one another, until it is told "".
+func (w *Window) ShowOffline(reason string) { w.offline.show(reason) }
 
 // describe fills in the second line of the title.
 func (w *Window) describe() {

@@ -201,6 +201,28 @@ func TestTheNewestIsSeenUnlessThePersonScrolledUp(t *testing.T) {
 	eventually(t, "the newest is seen again", atEnd)
 }
 
+func TestTheNewestIsSeenBelowABanner(t *testing.T) {
+	w := open(t, nil)
+	a := onGTK(t, w.messages.widget.VAdjustment)
+	onGTK(t, func() any {
+		for range 100 {
+			w.messages.add([]talk.Line{{Kind: talk.Said, From: "alice", Text: "a line"}})
+		}
+		return nil
+	})
+	seen := func(height func() bool) func() bool {
+		return func() bool { return height() && a.Upper() > a.PageSize() && a.Value()+a.PageSize() >= a.Upper()-1 }
+	}
+	full := 0.0
+	eventually(t, "the newest is seen", seen(func() bool { full = a.PageSize(); return full > 100 }))
+	for _, text := range []string{"No network: nobody can come in.", ""} {
+		onGTK(t, func() any { w.ShowOffline(text); return nil })
+		require.Equal(t, text != "", onGTK(t, w.offline.widget.RevealChild))
+		eventually(t, "the newest is seen", seen(func() bool { return (a.PageSize() < full) == (text != "") }))
+	}
+	require.Equal(t, "No network: nobody can come in.", onGTK(t, w.offline.label.Text), "it slides away with its text")
+}
+
 func TestOldLinesAreDropped(t *testing.T) {
 	w := open(t, nil)
 	onGTK(t, func() any {

@@ -41,12 +41,24 @@ type scene struct {
 	gate *gate
 	in   []string // who was let in after a wait
 	now  time.Time
+
+	began, last time.Time // of the looks, see ticks
 }
 
 func newScene(t *testing.T, places int) *scene {
 	g := newGate(places)
 	g.ticking = true // by nobody but the test
-	return &scene{t: t, gate: g, now: time.Now()}
+	now := time.Now()
+	return &scene{t: t, gate: g, now: now, began: now, last: now}
+}
+
+// newFull is a gate with one server's handshakes in all its places, and others waiting.
+func newFull(t *testing.T, places int, waiting ...string) (s *scene, turns []*turn, holders []*fakeHolder) {
+	s = newScene(t, places)
+	h := s.gate.share(0)
+	turns, holders = s.fill(h, places)
+	s.queue(h, waiting...)
+	return s, turns, holders
 }
 
 func (s *scene) turn(of *Handshakes, name string) (*turn, *fakeHolder) {
@@ -169,82 +181,62 @@ func TestLimitOfAServiceIsItsOwn(t *testing.T) {
 }
 
 // ticks moves the clock and says who has lost the place.
-func (s *scene) ticks(began time.Time, last *time.Time, n int, every time.Duration, each func()) (lost int) {
+func (s *scene) ticks(n int, every time.Duration, each func()) (lost int) {
 	for range n {
 		s.now = s.now.Add(every)
 		if each != nil {
 			each()
 		}
-		for _, t := range s.gate.look(s.now, began, *last) {
+		for _, t := range s.gate.look(s.now, s.began, s.last) {
 			t.holder.giveUp(t.still)
 			lost++
 		}
-		*last = s.now
+		s.last = s.now
 	}
 	return lost
 }
 
 func TestStalledLosesItsPlaceAfterItsGrace(t *testing.T) {
-	s := newScene(t, 2)
-	h := s.gate.share(0)
-	turns, holders := s.fill(h, 2)
-	s.queue(h, "a")
-	began := s.now
-	last := began
+	s, turns, holders := newFull(t, 2, "a")
 	age := func() { holders[0].silent += gateTick } // the other one computes
 	holders[0].silent = time.Millisecond
-	require.Zero(t, s.ticks(began, &last, 9, gateTick, age))
-	require.Equal(t, 1, s.ticks(began, &last, 2, gateTick, age))
+	require.Zero(t, s.ticks(9, gateTick, age))
+	require.Equal(t, 1, s.ticks(2, gateTick, age))
 	require.True(t, holders[0].lost)
 	require.False(t, holders[1].lost)
-	require.Zero(t, s.ticks(began, &last, 20, gateTick, age), "nobody is told twice")
+	require.Zero(t, s.ticks(20, gateTick, age), "nobody is told twice")
 	turns[0].leave()
 	require.Equal(t, []string{"a"}, s.in)
 }
 
 func TestStalledForLongLosesItsPlaceAtOnceWhenItIsWanted(t *testing.T) {
-	s := newScene(t, 3)
-	h := s.gate.share(0)
-	_, holders := s.fill(h, 3)
+	s, _, holders := newFull(t, 3, "a", "b")
 	for i, f := range holders {
 		f.silent = time.Duration(i+1) * 10 * time.Second
 	}
-	s.queue(h, "a", "b")
-	began := s.now
-	last := began
 	age := func() {
 		for _, f := range holders {
 			f.silent += gateTick
 		}
 	}
-	require.Equal(t, 2, s.ticks(began, &last, 1, gateTick, age), "as many as wait")
+	require.Equal(t, 2, s.ticks(1, gateTick, age), "as many as wait")
 	require.Equal(t, []bool{false, true, true}, []bool{holders[0].lost, holders[1].lost, holders[2].lost}, "the most stalled first")
 }
 
 func TestTrickleIsNoProgressForEver(t *testing.T) {
-	s := newScene(t, 1)
-	h := s.gate.share(0)
-	_, holders := s.fill(h, 1)
-	s.queue(h, "a")
-	began := s.now
-	last := began
+	s, _, holders := newFull(t, 1, "a")
 	holders[0].silent = time.Millisecond // at each look
 	n := int(trickle * minGrace / gateTick)
-	require.Zero(t, s.ticks(began, &last, n-1, gateTick, nil))
-	require.Equal(t, 1, s.ticks(began, &last, 1, gateTick, nil))
+	require.Zero(t, s.ticks(n-1, gateTick, nil))
+	require.Equal(t, 1, s.ticks(1, gateTick, nil))
 }
 
 // Where this process gets no processor, a peer on the same machine gets none either.
 func TestTicksThatComeLateCountOnce(t *testing.T) {
-	s := newScene(t, 1)
-	h := s.gate.share(0)
-	_, holders := s.fill(h, 1)
-	s.queue(h, "a")
-	began := s.now
-	last := began
+	s, _, holders := newFull(t, 1, "a")
 	age := func() { holders[0].silent += time.Second }
-	require.Zero(t, s.ticks(began, &last, 9, time.Second, age))
-	require.Equal(t, 1, s.ticks(began, &last, 2, time.Second, age))
+	require.Zero(t, s.ticks(9, time.Second, age))
+	require.Equal(t, 1, s.ticks(2, time.Second, age))
 }
 
 func TestNobodyLosesAPlaceThatIsOfNoUseToOthers(t *testing.T) {
@@ -256,14 +248,12 @@ func TestNobodyLosesAPlaceThatIsOfNoUseToOthers(t *testing.T) {
 	for _, f := range append(holders, own...) {
 		f.silent = time.Minute
 	}
-	began := s.now
-	last := began
 	age := func() {
 		for _, f := range append(holders, own...) {
 			f.silent += gateTick
 		}
 	}
-	require.Equal(t, 1, s.ticks(began, &last, 3, gateTick, age))
+	require.Equal(t, 1, s.ticks(3, gateTick, age))
 	require.True(t, own[0].lost)
 }
 

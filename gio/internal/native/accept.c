@@ -55,13 +55,6 @@ on_accepted (GObject *object, GAsyncResult *result, gpointer data)
 }
 
 static gboolean
-one_prepare (GSource *source, int *timeout)
-{
-  *timeout = -1;
-  return FALSE;
-}
-
-static gboolean
 one_check (GSource *source)
 {
   gsv_state *st = ((gsv_source *) source)->st;
@@ -128,7 +121,7 @@ one_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static GSourceFuncs one_funcs = { one_prepare, one_check, one_dispatch,
+static GSourceFuncs one_funcs = { NULL, one_check, one_dispatch,
                                   NULL, NULL, NULL };
 
 static void

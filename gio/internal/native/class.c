@@ -33,12 +33,7 @@ state_init (gsv_state *st, gpointer self)
 static void
 state_finalize (gsv_state *st)
 {
-  gsv_source_end (&st->fdwatch);
-  gsv_source_end (&st->finish_emission);
-  gsv_source_end (&st->pause_point);
-  gsv_source_end (&st->pause_idle);
-  gsv_source_end (&st->own_accept);
-  gsv_source_end (&st->one_accept);
+  gsv_sources_end (st);
   gsv_source_end (&st->swap_in);
   g_ptr_array_unref (st->socks);
   g_ptr_array_unref (st->others_add.pending);

@@ -45,12 +45,7 @@ gsv_close (gsv_state *st)
   finisher *f;
 
   st->closed = TRUE;
-  gsv_source_end (&st->fdwatch);
-  gsv_source_end (&st->finish_emission);
-  gsv_source_end (&st->pause_point);
-  gsv_source_end (&st->pause_idle);
-  gsv_source_end (&st->own_accept);
-  gsv_source_end (&st->one_accept);
+  gsv_sources_end (st);
   if (st->service != NULL)
     g_socket_service_stop (st->service);
   g_cancellable_cancel (st->cancel);

@@ -39,13 +39,6 @@ gsv_descriptors_low (gsv_state *st, int margin)
 }
 
 static gboolean
-fdwatch_prepare (GSource *source, int *timeout)
-{
-  *timeout = -1;
-  return FALSE;
-}
-
-static gboolean
 fdwatch_check (GSource *source)
 {
   gsv_state *st = ((gsv_source *) source)->st;
@@ -97,7 +90,7 @@ fdwatch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs fdwatch_funcs = { fdwatch_prepare, fdwatch_check,
+static GSourceFuncs fdwatch_funcs = { NULL, fdwatch_check,
                                       fdwatch_dispatch, NULL, NULL, NULL };
 
 /* Made with the first socket; gsv_commit adds those that come later. */

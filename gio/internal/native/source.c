@@ -1,6 +1,7 @@
 /* The sources of a listener's, and its context. */
 #include "state.h"
 
+/* funcs have no prepare: without one, GLib waits for the polled descriptors alone. */
 GSource *
 gsv_source_attach (gsv_state *st, GSourceFuncs *funcs, int priority)
 {
@@ -20,6 +21,17 @@ gsv_source_end (GSource **source)
   g_source_destroy (*source);
   g_source_unref (*source);
   *source = NULL;
+}
+
+void
+gsv_sources_end (gsv_state *st)
+{
+  gsv_source_end (&st->fdwatch);
+  gsv_source_end (&st->finish_emission);
+  gsv_source_end (&st->pause_point);
+  gsv_source_end (&st->pause_idle);
+  gsv_source_end (&st->own_accept);
+  gsv_source_end (&st->one_accept);
 }
 
 void

@@ -125,6 +125,7 @@ typedef struct {
 
 GSource *gsv_source_attach (gsv_state *st, GSourceFuncs *funcs, int priority);
 void gsv_source_end (GSource **source);
+void gsv_sources_end (gsv_state *st); /* all but swap_in */
 
 void gsv_sock_free (gpointer sock);
 void gsv_ensure_nonblock (int fd);

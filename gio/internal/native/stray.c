@@ -14,13 +14,6 @@
 #include "_cgo_export.h"
 
 static gboolean
-own_prepare (GSource *source, int *timeout)
-{
-  *timeout = -1;
-  return FALSE;
-}
-
-static gboolean
 own_check (GSource *source)
 {
   gsv_state *st = ((gsv_source *) source)->st;
@@ -51,7 +44,7 @@ own_dispatch (GSource *source, GSourceFunc callback, gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs own_funcs = { own_prepare, own_check, own_dispatch,
+static GSourceFuncs own_funcs = { NULL, own_check, own_dispatch,
                                   NULL, NULL, NULL };
 
 void

@@ -27,6 +27,24 @@ const Patience = 20 * time.Second
 // Echo is a handler that sends back what comes.
 func Echo(_ context.Context, c *gio.SocketConnection) { _, _ = io.Copy(c, c) }
 
+// AcceptEach gives each connection of a listener to serve, on a goroutine of its own,
+// and closes it afterwards. It returns when the listener is closed.
+func AcceptEach(ln net.Listener, serve func(c net.Conn)) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			serve(c)
+		}()
+	}
+}
+
+// EchoConn sends back what comes.
+func EchoConn(c net.Conn) { _, _ = io.Copy(c, c) }
+
 // Quiet logs nothing.
 var Quiet = slog.New(slog.DiscardHandler)
 

@@ -51,12 +51,6 @@ test_switch_new (void)
   return (uintptr_t) g_object_new (test_switch_get_type (), NULL);
 }
 
-uintptr_t
-test_service_new (void)
-{
-  return (uintptr_t) g_socket_service_new ();
-}
-
 void
 test_unref (uintptr_t object)
 {

@@ -16,9 +16,6 @@ import "sync"
 // Unref gives it up.
 func NewSwitch() uintptr { return uintptr(C.test_switch_new()) }
 
-// NewService makes a GSocketService that the library knows nothing of.
-func NewService() uintptr { return uintptr(C.test_service_new()) }
-
 // Unref is g_object_unref.
 func Unref(object uintptr) { C.test_unref(C.uintptr_t(object)) }
 

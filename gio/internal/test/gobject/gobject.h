@@ -7,7 +7,6 @@ typedef struct test_counter test_counter;
 typedef struct test_handler test_handler;
 
 uintptr_t test_switch_new (void);
-uintptr_t test_service_new (void);
 void test_unref (uintptr_t object);
 
 void test_set_active (uintptr_t object, int active);
