@@ -84,8 +84,8 @@ func TestAcceptThatKeepsFailingCostsNothing(t *testing.T) {
 			spent, failed := giotest.CPUTime(t)-before, f.Failed(faults.Accept)-failed
 			giotest.Say(t, kept, "who is in goes on")
 			t.Logf("%v of CPU and %d calls of accept in %v", spent, failed, interval)
-			require.Less(t, spent, interval/20)
 			require.Less(t, failed, int64(100))
+			require.Less(t, spent, interval/2, "spinning would take all of it")
 			require.True(t, svc.IsActive())
 			f.Stop(faults.Accept)
 			giotest.Say(t, waiting, "served")

@@ -239,7 +239,7 @@ func TestOutOfDescriptorsIsQuietAndEnds(t *testing.T) {
 	time.Sleep(interval) // what is measured, not a wait
 	spent := giotest.CPUTime(t) - before
 	t.Logf("%v of CPU in %v, %d services", spent, interval, services)
-	require.Less(t, spent, interval/20)
+	require.Less(t, spent, interval/2, "spinning would take all of it")
 	for _, c := range kept {
 		giotest.Say(t, c, "goes on")
 	}
