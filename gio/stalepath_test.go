@@ -70,7 +70,7 @@ func TestUnixModeNeedsNoProc(t *testing.T) {
 	cmd := helper(t, "no proc", filepath.Join(t.TempDir(), "s"))
 	cmd.SysProcAttr = newNetwork()
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
-	cmd.Env = append(cmd.Env, "ASAN_OPTIONS=detect_leaks=0") // under -asan, LeakSanitizer needs /proc
+	cmd.Env = append(cmd.Env, noLeakSanitizer) // which needs /proc
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
 		t.Skip("no namespaces for this user: ", err)

@@ -93,10 +93,6 @@ func requireSoon(t *testing.T, bound time.Duration, what ...string) {
 	}
 }
 
-// noLeakSanitizer is for processes that end while GLib's threads are in handshakes:
-// under -asan, LeakSanitizer fails to stop those and reports nothing but that.
-const noLeakSanitizer = "ASAN_OPTIONS=detect_leaks=0"
-
 // Each case has a process of its own, whose pool of threads nobody has made grow.
 func TestTLSStalledPeersHoldUpNobody(t *testing.T) {
 	for _, stall := range stalls {
