@@ -18,20 +18,25 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/rival"
 	"github.com/glibserve/glibserve/ci/soak/server"
 	"github.com/glibserve/glibserve/examples/shared/program"
 )
 
 const usage = `Usage: scripts/soak [flags]
 
-Starts a server with nine services (Serve, Accept, NetListener, Conns,
+Starts a server with eleven services (Serve, Accept, NetListener, Conns,
 ConnectIncoming, MaxConns reached, a ThreadedSocketService, one that is often
-closed and opened again, and one with TLS by GIO where that can do it) on TCP over IPv4 and IPv6, on Unix paths and on abstract
-names, and a load with clients of every kind: short, long, bulk, half-closing,
-slow readers and writers, idle, floods, silent, garbage, resets, clients that
-vanish or stop in the middle of a TLS handshake, and handlers that panic. Meanwhile services are stopped and started, closed
-or shut down and opened again, and the server is left without descriptors. All on
-this machine, and through the library's public API alone.
+closed and opened again, one whose consumer changes, one whose connections are
+made anew by FileConn and NewSocketConnection, and one with TLS by GIO where that
+can do it) on TCP over IPv4 and IPv6, on Unix paths and on abstract names,
+and a load with clients of every kind: short, long, bulk, half-closing, slow
+readers and writers, idle, floods, silent, garbage, resets, clients that vanish or
+stop in the middle of a TLS handshake, handlers that panic, and connections that
+GIO code closes. Meanwhile services are stopped and started, closed or shut down
+and opened again, their handlers blocked, their sockets made blocking ones; three
+processes fight for a path; and the server is left without descriptors. All on
+this machine, and through the public API alone.
 
 Every byte is checked in both directions. A client that the kernel accepted while
 its service was open must be served. Every few seconds the load pauses; what the
@@ -53,6 +58,7 @@ type options struct {
 	connections int
 	workers     int
 	grow        float64
+	nodirect    bool
 	sabotage    string
 }
 
@@ -67,7 +73,7 @@ func main() { program.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	const name = "soak"
 	if len(args) == 1 {
-		roles := map[string]func(io.Reader, io.Writer) error{asServer: server.Run, asLoad: load.Run}
+		roles := map[string]func(io.Reader, io.Writer) error{asServer: server.Run, asLoad: load.Run, rival.As: rival.Run}
 		if role := roles[args[0]]; role != nil {
 			if err := role(os.Stdin, os.Stdout); err != nil {
 				return program.Fail(name+" "+args[0], err, stderr)
@@ -82,6 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&o.seed, "seed", 0, "`number` that the choices by chance begin with; 0: another one each time")
 	flags.IntVar(&o.connections, "connections", 0, "`how many` short connections to make instead of the mixed load")
 	flags.IntVar(&o.workers, "clients", 48, "`how many` clients at a time, floods not counted")
+	flags.BoolVar(&o.nodirect, "nodirect", false, "leave all accepting to GIO (GLIBSERVE_DEBUG=nodirect)")
 	flags.Float64Var(&o.grow, "grow", 2, "`MiB` that resident memory may grow by over the last half")
 	if status, done := program.Parse(flags, usage, o.takeSabotage(args), stdout, stderr); done {
 		return status

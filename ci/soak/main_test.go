@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/glibserve/glibserve/ci/soak/rival"
 	"github.com/glibserve/glibserve/ci/soak/server"
 	"github.com/glibserve/glibserve/ci/soak/wire"
 	"github.com/glibserve/glibserve/examples/shared/program"
@@ -26,7 +27,7 @@ import (
 
 // The test binary is the server and the load, too.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && (os.Args[1] == asServer || os.Args[1] == asLoad) {
+	if len(os.Args) == 2 && (os.Args[1] == asServer || os.Args[1] == asLoad || os.Args[1] == rival.As) {
 		main()
 	}
 	servertest.Main(m, main)

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	longestRound  = 10 * time.Second // between two samples
-	leastRounds   = 10               // so that a short soak has a last half, too
-	progressEvery = 5 * time.Second
+	longestRound = 10 * time.Second // between two samples
+	leastRounds  = 10               // so that a short soak has a last half, too
+	restEvery    = 30 * time.Second // how often what the server holds at rest is shown
 )
 
 // fault is what is done to the server while it is under load.
@@ -30,13 +30,18 @@ const (
 	stopAndStart fault = iota
 	closeAndOpen
 	shutdownAndOpen
+	consumerChanged
+	handlerBlocked
+	madeBlocking
+	pathFoughtFor
 	limitLowered
 	allTaken
 	faults // how many there are
 )
 
 var faultNames = [faults]string{"stopped and started", "closed and opened again", "shut down and opened again",
-	"descriptors: limit lowered to half of what is open", "descriptors: all taken"}
+	"given another consumer", "its handler blocked and unblocked", "listening sockets made blocking by others",
+	"a path fought for by three processes", "descriptors: limit lowered to half of what is open", "descriptors: all taken"}
 
 // withoutTLS is told where there is no service with TLS.
 const withoutTLS = "  without TLS: GIO has no backend for it here"
@@ -48,6 +53,8 @@ func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
 	if !slices.ContainsFunc(p.opened.Services, func(s server.Service) bool { return s.Name == "tls" }) {
 		fmt.Fprintln(stdout, withoutTLS)
 	}
+	stdout = &oneByOne{w: stdout}
+	defer p.showProgress(stdout)()
 	random := rand.New(rand.NewPCG(p.seed, 3))
 	round := min(longestRound, p.time/leastRounds)
 	began, shown := time.Now(), time.Now()
@@ -62,7 +69,7 @@ func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
 				deck = random.Perm(int(faults))
 			}
 			if err := p.commit(fault(deck[0]), random); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", faultNames[deck[0]], err)
 			}
 			done[deck[0]]++
 			deck = deck[1:]
@@ -73,12 +80,12 @@ func (p *pair) mixed(ctx context.Context, stdout io.Writer) error {
 		if err := errors.Join(p.load.Call("pause", nil, &p.load1), p.sample()); err != nil {
 			return err
 		}
-		if time.Since(shown) >= progressEvery {
+		if time.Since(shown) >= restEvery {
 			shown = time.Now()
 			t := p.load1.Counts.Total()
-			fmt.Fprintf(stdout, "%6s  %9d connections  %7.1f GiB  lost %d  corrupt %d  resident %5.1f MiB at work, %5.1f at rest  %d descriptors  %d goroutines  %d threads  %d GObjects\n",
-				time.Since(began).Round(time.Second), t.Conns, float64(t.Up+t.Down)/(1<<30), t.Lost, t.Corrupt,
-				mib(busy.RSS), mib(p.last.RSS), p.last.FDs, p.last.Goroutines, p.last.Threads, p.last.Objects())
+			fmt.Fprintf(stdout, "        at rest: %d connections so far, %.1f GiB, lost %d, corrupt %d, resident %.1f MiB (at work %.1f), %d descriptors, %d goroutines, %d threads, %d GObjects\n",
+				t.Conns, float64(t.Up+t.Down)/(1<<30), t.Lost, t.Corrupt,
+				mib(p.last.RSS), mib(busy.RSS), p.last.FDs, p.last.Goroutines, p.last.Threads, p.last.Objects())
 		}
 	}
 	limits := judge.Limits(1)
@@ -100,17 +107,34 @@ func (p *pair) commit(f fault, random *rand.Rand) error {
 		return p.server.Call("stop", o, nil)
 	case closeAndOpen, shutdownAndOpen:
 		o.Graceful = f == shutdownAndOpen
-		for s := p.opened.Services[o.Service]; !s.Reopens || o.Graceful && !s.Shutdown; s = p.opened.Services[o.Service] {
-			o.Service = random.IntN(len(p.opened.Services))
-		}
+		o.Service = p.choose(random, func(s server.Service) bool { return s.Reopens && (s.Shutdown || !o.Graceful) })
 		t := load.Turn{Service: o.Service, Graceful: o.Graceful}
 		return errors.Join(p.load.Call("turn", t, nil), p.server.Call("reopen", o, nil), p.load.Call("turn", t, nil))
+	case consumerChanged:
+		o.Service, o.Consumer = p.choose(random, func(s server.Service) bool { return s.Changes }), random.IntN(1<<16)
+		return p.server.Call("change", o, nil)
+	case handlerBlocked:
+		o.Service = p.choose(random, func(s server.Service) bool { return s.Blocks })
+		return p.server.Call("block", o, nil)
+	case madeBlocking:
+		return p.server.Call("make blocking", o, nil)
+	case pathFoughtFor:
+		return p.rivals.Fight()
 	case limitLowered, allTaken:
 		o.Take = f == allTaken
 		o.For += 100 * time.Millisecond
 		return p.server.Call("squeeze", o, nil)
 	}
 	return fmt.Errorf("no fault %d", f)
+}
+
+// choose chooses one of the services that ok says yes to, by chance.
+func (p *pair) choose(random *rand.Rand, ok func(server.Service) bool) int {
+	for {
+		if i := random.IntN(len(p.opened.Services)); ok(p.opened.Services[i]) {
+			return i
+		}
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"github.com/glibserve/glibserve/ci/soak/control"
 	"github.com/glibserve/glibserve/ci/soak/judge"
 	"github.com/glibserve/glibserve/ci/soak/load"
+	"github.com/glibserve/glibserve/ci/soak/rival"
 	"github.com/glibserve/glibserve/ci/soak/server"
 )
 
@@ -18,6 +19,7 @@ import (
 type pair struct {
 	options
 	server, load *control.Child
+	rivals       *rival.Rivals
 	opened       server.Opened
 	samples      []judge.Sample
 	last         server.Report
@@ -29,13 +31,21 @@ type pair struct {
 func start(o options, dir string, stderr io.Writer) (p *pair, err error) {
 	p = &pair{options: o}
 	stderr = &oneByOne{w: stderr}
-	if p.server, err = control.Start("server", stderr, []string{"GLIBSERVE_DEBUG=leaks", "G_DEBUG=fatal-criticals"}, asServer); err != nil {
+	debug := "GLIBSERVE_DEBUG=leaks"
+	if o.nodirect {
+		debug += ",nodirect"
+	}
+	if p.server, err = control.Start("server", stderr, []string{debug, "G_DEBUG=fatal-criticals"}, asServer); err != nil {
 		return nil, err
 	}
 	if p.load, err = control.Start("load", stderr, nil, asLoad); err != nil {
 		return nil, errors.Join(err, p.server.End())
 	}
-	err = p.server.Call("open", server.Setup{Dir: dir, Seed: o.seed, Flat: o.connections > 0, Sabotage: o.sabotage}, &p.opened)
+	if p.rivals, err = rival.Start(dir, stderr); err != nil {
+		return nil, errors.Join(err, p.load.End(), p.server.End())
+	}
+	setup := server.Setup{Dir: dir, Seed: o.seed, Flat: o.connections > 0, Gotk4: raceFactor == 1, Sabotage: o.sabotage}
+	err = p.server.Call("open", setup, &p.opened)
 	if err == nil {
 		setup := load.Setup{Places: p.opened.Places, Workers: o.workers, Seed: o.seed}
 		if o.connections > 0 {
@@ -64,7 +74,7 @@ func (o *oneByOne) Write(b []byte) (int, error) {
 	return o.w.Write(b)
 }
 
-func (p *pair) end() error { return errors.Join(p.load.End(), p.server.End()) }
+func (p *pair) end() error { return errors.Join(p.rivals.End(), p.load.End(), p.server.End()) }
 
 // sample asks the server, while the load is paused, what it holds.
 func (p *pair) sample() error {

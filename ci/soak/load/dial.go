@@ -93,10 +93,14 @@ func (w *worker) visit(kind wire.Kind, p server.Place, receiveBuffer int, f func
 		return
 	}
 	v.count.Conns = 1
+	w.load.begun.Add(1)
 	if err == nil {
+		w.load.here.Add(1)
 		err = f(&v)
 		_ = v.conn.Close()
+		w.load.here.Add(-1)
 	}
+	w.load.moved.Add(v.count.Up + v.count.Down)
 	switch {
 	case err == nil:
 		v.count.Done = 1
@@ -114,6 +118,7 @@ func (w *worker) visit(kind wire.Kind, p server.Place, receiveBuffer int, f func
 
 // note keeps the first failures for the summary.
 func (l *load) note(v visit, err error) {
+	l.failed.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.wrong) < 20 {

@@ -17,7 +17,7 @@ import (
 // weights say how often each kind comes.
 var weights = [wire.Kinds]int{
 	wire.Short: 40, wire.Long: 8, wire.Bulk: 2, wire.HalfClose: 8, wire.SlowRead: 5, wire.SlowWrite: 5, wire.Idle: 4,
-	wire.Flood: 1, wire.Doomed: 4, wire.Silent: 4, wire.Garbage: 4, wire.Reset: 6, wire.Vanish: 6, wire.Stalled: 3,
+	wire.Flood: 1, wire.Doomed: 4, wire.Silent: 4, wire.Garbage: 4, wire.Reset: 6, wire.Vanish: 6, wire.Stalled: 3, wire.Underneath: 4,
 }
 
 // one is one client of a kind, or a burst of them.
@@ -28,6 +28,8 @@ func (w *worker) one(kind wire.Kind, p server.Place) {
 		w.visit(kind, p, 0, func(v *visit) error { return v.transfer(wire.Transfer, r.IntN(4096), r.IntN(4096)) })
 	case wire.Doomed:
 		w.visit(kind, p, 0, func(v *visit) error { return v.transfer(wire.Panic, r.IntN(4096), r.IntN(4096)) })
+	case wire.Underneath:
+		w.visit(kind, p, 0, func(v *visit) error { return v.transfer(wire.CloseByGIO, r.IntN(4096), r.IntN(4096)) })
 	case wire.Bulk:
 		w.visit(kind, p, 0, func(v *visit) error { return v.transfer(wire.Transfer, 1+r.IntN(4<<20), 1+r.IntN(4<<20)) })
 	case wire.HalfClose:

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/glibserve/glibserve/ci/soak/control"
@@ -21,6 +22,9 @@ import (
 
 // load is the process.
 type load struct {
+	begun, here, failed atomic.Int64  // connections so far; of these, open ones; lost or corrupt ones
+	moved               atomic.Uint64 // bytes, in both directions
+
 	places  []server.Place
 	gates   []*gate
 	workers []*worker
@@ -56,6 +60,12 @@ type Report struct {
 	Took   time.Duration
 }
 
+// Progress is the result of "progress", which can be asked for at any time.
+type Progress struct {
+	Begun, Open, Failed int64
+	Bytes               uint64
+}
+
 // Run serves commands until in ends.
 func Run(in io.Reader, out io.Writer) error {
 	l := &load{hurry: make(chan struct{})}
@@ -77,6 +87,8 @@ func (l *load) command(name string, raw json.RawMessage) (any, error) {
 		l.mu.Unlock()
 		l.running.Unlock()
 		return nil, nil
+	case "progress":
+		return Progress{l.begun.Load(), l.here.Load(), l.failed.Load(), l.moved.Load()}, nil
 	case "pause":
 		close(l.hurried())
 		l.running.Lock()
@@ -190,6 +202,8 @@ func takes(p server.Place, kind wire.Kind) bool {
 		return p.Panics
 	case wire.Stalled:
 		return p.Authority != nil
+	case wire.Underneath:
+		return p.Authority == nil
 	}
 	return true
 }

@@ -171,6 +171,9 @@ func (v *visit) transfer() error {
 		}
 		v.count.Down += uint64(len(b))
 	}
+	if v.header.Mode == wire.CloseByGIO {
+		return v.closeByGIO()
+	}
 	if half, ok := v.conn.(interface{ CloseWrite() error }); ok && v.header.Kind == wire.HalfClose {
 		return half.CloseWrite()
 	}

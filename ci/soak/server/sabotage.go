@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/glibserve/glibserve/gio"
+	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2"
 )
 
 // Sabotages are the ways in which the server can be made to fail, so that tests
@@ -63,7 +63,9 @@ func (s *sabotage) begin(c net.Conn) error {
 		go func() { select {} }()
 	case "objects":
 		if s.every(10) {
-			c.(*gio.SocketConnection).Gotk4() // keeps the object for good
+			c.(interface {
+				Gotk4() *gotkgio.SocketConnection
+			}).Gotk4() // keeps the object for good
 		}
 	}
 	return nil

@@ -4,10 +4,8 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +17,7 @@ import (
 type service struct {
 	id       int
 	name     string
-	consume  func(o *opening, handle func(*opening, net.Conn))
+	consume  consume
 	maxConns int
 	threads  int  // more than 0: a ThreadedSocketService
 	reopens  bool // may be closed and opened again
@@ -38,10 +36,12 @@ type place struct{ network, address string }
 type opening struct {
 	*service
 	svc     *gio.SocketService
-	run     func(handle func(*opening, net.Conn)) // of a threaded service
+	run     func(handle handle) // of a threaded service
 	cancel  context.CancelFunc
 	ctx     context.Context
-	closing atomic.Bool // Close has been called: what handlers meet now is no failure
+	handler gio.SignalHandle // of "incoming", while there is one
+	idle    func()           // ends the consumer and waits for that
+	closing atomic.Bool      // Close has been called: what handlers meet now is no failure
 	server  *Server
 }
 
@@ -55,7 +55,7 @@ func (s *service) open(srv *Server) error {
 	if s.threads > 0 {
 		t := gio.NewThreadedSocketService(s.threads, cfg)
 		o.svc = &t.SocketService
-		o.run = func(handle func(*opening, net.Conn)) {
+		o.run = func(handle handle) {
 			t.ConnectRun(func(c *gio.SocketConnection, _ any) bool {
 				defer c.Close()
 				handle(o, c)
@@ -65,7 +65,7 @@ func (s *service) open(srv *Server) error {
 	} else {
 		o.svc = gio.NewSocketService(cfg)
 	}
-	s.consume(o, srv.handle)
+	o.begin(s.consume)
 	for i := range s.places {
 		p := &s.places[i]
 		addr, err := o.svc.Listen(p.network, p.address)
@@ -106,73 +106,4 @@ func (s *service) reopen(srv *Server, graceful bool, pause time.Duration) error 
 	}
 	time.Sleep(pause)
 	return s.open(srv)
-}
-
-// The ways to take clients.
-
-func byServe(o *opening, handle func(*opening, net.Conn)) {
-	go func() {
-		err := o.svc.Serve(o.ctx, gio.HandlerFunc(func(_ context.Context, c *gio.SocketConnection) { handle(o, c) }))
-		o.ended("Serve", err)
-	}()
-}
-
-func byAccept(o *opening, handle func(*opening, net.Conn)) {
-	go func() {
-		for {
-			c, _, err := o.svc.Accept(o.ctx)
-			if err != nil {
-				o.ended("Accept", err)
-				return
-			}
-			go handleAndClose(o, c, handle)
-		}
-	}()
-}
-
-func byNetListener(o *opening, handle func(*opening, net.Conn)) {
-	ln := o.svc.NetListener()
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				o.ended("NetListener", err)
-				return
-			}
-			go handleAndClose(o, c, handle)
-		}
-	}()
-}
-
-func byConns(o *opening, handle func(*opening, net.Conn)) {
-	go func() {
-		for c, err := range o.svc.Conns(o.ctx) {
-			if err != nil {
-				o.ended("Conns", err)
-				return
-			}
-			go handleAndClose(o, c, handle)
-		}
-	}()
-}
-
-func byIncoming(o *opening, handle func(*opening, net.Conn)) {
-	o.svc.ConnectIncoming(func(c *gio.SocketConnection, _ any) bool {
-		go handleAndClose(o, c, handle)
-		return true
-	})
-}
-
-func byRun(o *opening, handle func(*opening, net.Conn)) { o.run(handle) }
-
-func handleAndClose(o *opening, c net.Conn, handle func(*opening, net.Conn)) {
-	defer c.Close()
-	handle(o, c)
-}
-
-// ended is told why a consumer ended.
-func (o *opening) ended(what string, err error) {
-	if !errors.Is(err, gio.ErrServiceClosed) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, context.Canceled) {
-		o.server.book.problems.add(fmt.Sprintf("%s of service %s ended: %v", what, o.name, err))
-	}
 }

@@ -4,25 +4,26 @@ package wire
 type Kind uint8
 
 const (
-	Short     Kind = iota // connects, sends a little, gets a little
-	Long                  // many rounds of echo on one connection
-	Bulk                  // megabytes in both directions, one after the other
-	HalfClose             // closes its half, then takes what comes
-	SlowRead              // takes what it asked for in small pieces, with pauses
-	SlowWrite             // sends in small pieces, with pauses
-	Idle                  // says nothing for a long time, then works as before
-	Flood                 // one of a burst of connects
-	Doomed                // its handler panics
-	Silent                // connects and leaves without a word
-	Garbage               // sends what is no header
-	Reset                 // leaves in the middle with a reset (SO_LINGER 0)
-	Vanish                // leaves in the middle, with bytes unread and unsent
-	Stalled               // stops in the middle of a TLS handshake
-	Kinds                 // how many there are
+	Short      Kind = iota // connects, sends a little, gets a little
+	Long                   // many rounds of echo on one connection
+	Bulk                   // megabytes in both directions, one after the other
+	HalfClose              // closes its half, then takes what comes
+	SlowRead               // takes what it asked for in small pieces, with pauses
+	SlowWrite              // sends in small pieces, with pauses
+	Idle                   // says nothing for a long time, then works as before
+	Flood                  // one of a burst of connects
+	Doomed                 // its handler panics
+	Silent                 // connects and leaves without a word
+	Garbage                // sends what is no header
+	Reset                  // leaves in the middle with a reset (SO_LINGER 0)
+	Vanish                 // leaves in the middle, with bytes unread and unsent
+	Stalled                // stops in the middle of a TLS handshake
+	Underneath             // its connection is closed by GIO code, under the library
+	Kinds                  // how many there are
 )
 
 var kindNames = [Kinds]string{"short", "long", "bulk", "half-close", "slow-read", "slow-write", "idle", "flood", "panic",
-	"silent", "garbage", "reset", "vanish", "stalled"}
+	"silent", "garbage", "reset", "vanish", "stalled", "gio-close"}
 
 func (k Kind) String() string { return kindNames[k] }
 

@@ -32,9 +32,11 @@ func Greeting(b []byte) (service int, err error) {
 type Mode uint8
 
 const (
-	Transfer Mode = iota + 1 // takes Up bytes, replies, sends Down bytes, closes
-	Echo                     // sends back what comes until the end of it, replies, closes
-	Panic                    // as Transfer, then panics
+	Transfer   Mode = iota + 1 // takes Up bytes, replies, sends Down bytes, closes
+	Echo                       // sends back what comes until the end of it, replies, closes
+	Panic                      // as Transfer, then panics
+	CloseByGIO                 // as Transfer, but GIO code closes
+	modes
 )
 
 // UntilEnd is an Up that the client ends by closing its half.
@@ -74,7 +76,7 @@ func (h Header) Put(b []byte) {
 // ReadHeader reads a header; ErrGarbage when it is none.
 func ReadHeader(b []byte) (Header, error) {
 	if [4]byte(b) != magic || binary.BigEndian.Uint32(b[32:]) != crc32.ChecksumIEEE(b[:32]) ||
-		Kind(b[4]) >= Kinds || b[5] == 0 || Mode(b[5]) > Panic {
+		Kind(b[4]) >= Kinds || b[5] == 0 || Mode(b[5]) >= modes {
 		return Header{}, ErrGarbage
 	}
 	return Header{
