@@ -45,9 +45,6 @@ var DialsAlive = native.DialsAlive
 // ClientsAlive is the number of clients that were not closed or collected.
 func ClientsAlive() int { return native.OpenClients() }
 
-// PipesKept counts the free pipes of io.Copy and closes them.
-func PipesKept() int { return netfd.DropPipes() }
-
 // The parts of a service.
 
 // LeaveToGIO has GIO accept all clients of services that are made from now on, as
