@@ -77,8 +77,9 @@ fdwatch_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
   gsv_state *st = ((gsv_source *) source)->st;
 
-  if (g_atomic_int_get (&st->checks_without_accept) > MAX_CHECKS
-      && !gsv_descriptors_low (st, 1))
+  /* Why the check said yes is not asked for again: another thread that stops the
+   * service sets the count to zero at any moment. */
+  if (!gsv_descriptors_low (st, 1))
     {
       g_atomic_int_set (&st->checks_without_accept, 0);
       st->accept_errno = 0;
