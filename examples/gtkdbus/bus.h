@@ -1,0 +1,3 @@
+#include <stdint.h>
+
+void peer_new(uintptr_t stream, uintptr_t handle);
