@@ -18,12 +18,44 @@ import (
 // A server that inetd, or systemd with Accept=yes, starts for each client: the
 // connection is standard input.
 func ExampleFileConn() {
-	conn, err := gio.FileConn(os.Stdin)
-	if err != nil {
-		log.Fatal(err) // such as: file file+net /dev/stdin: not a socket
+	server := func(stdin *os.File) {
+		conn, err := gio.FileConn(stdin)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer conn.Close()
+		io.Copy(conn, conn)
 	}
-	defer conn.Close()
-	io.Copy(conn, conn)
+
+	client, inetd, err := gio.SocketPair()
+	if err != nil {
+		log.Fatal(err)
+	}
+	stdin, err := inetd.Socket().File()
+	if err != nil {
+		log.Fatal(err)
+	}
+	inetd.Close()
+	go func() {
+		server(stdin)
+		stdin.Close()
+	}()
+	io.WriteString(client, "what comes back")
+	client.CloseWrite()
+	io.Copy(os.Stdout, client)
+	client.Close()
+
+	nothing, err := os.Open(os.DevNull)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nothing.Close()
+	fmt.Println()
+	server(nothing)
+	// Output:
+	// what comes back
+	// file file+net /dev/null: not a socket: socket operation on non-socket
 }
 
 // A listening GSocket that other code has made.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // kernelHasMultipath tells what package net would make of it.
@@ -152,4 +153,38 @@ func TestMultipathServiceListensOnUnixSocketsToo(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	require.Equal(t, kernelHasMultipath(t), isMultipath(t, c))
+}
+
+// As package net, whatever way the kernel has to say that it has none: not compiled
+// in, older than 5.6, or switched off (net.mptcp.enabled).
+func TestMultipathFallsBackWhereTheKernelHasNone(t *testing.T) {
+	for name, answer := range map[string]syscall.Errno{
+		"EPROTONOSUPPORT": syscall.EPROTONOSUPPORT, "EINVAL": syscall.EINVAL, "ENOPROTOOPT": syscall.ENOPROTOOPT,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if child, output := giotest.InChild(t); !child {
+				t.Log(giotest.LastLines(output))
+				return
+			}
+			require.NoError(t, refuseMultipath(answer))
+			require.False(t, kernelHasMultipath(t))
+			l := gio.NewSocketListener(&gio.ListenerConfig{MultipathTCP: true})
+			defer l.Close()
+			_, err := l.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			_, err = l.AddAnyInetPort(nil)
+			require.NoError(t, err)
+			cl := gio.NewSocketClient(&gio.ClientConfig{MultipathTCP: true})
+			defer cl.Close()
+			for _, addr := range l.Addrs() {
+				ours, err := cl.Dial(t.Context(), "tcp", addr.String())
+				require.NoError(t, err)
+				defer ours.Close()
+				c, _, err := l.Accept(t.Context())
+				require.NoError(t, err)
+				defer c.Close()
+				requireMultipath(t, false, c, ours)
+			}
+		})
+	}
 }

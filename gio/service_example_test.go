@@ -82,3 +82,33 @@ func ExampleSocketListener_ListenSource() {
 	io.Copy(os.Stdout, conn)
 	// Output: for admins
 }
+
+// Multipath TCP on both sides, where both kernels have it; plain TCP otherwise.
+func ExampleSocketConnection_MultipathTCP() {
+	svc := gio.NewSocketService(&gio.ServiceConfig{MultipathTCP: true})
+	defer svc.Close()
+	addr, err := svc.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go svc.Serve(context.Background(), gio.HandlerFunc(echo))
+
+	client := gio.NewSocketClient(&gio.ClientConfig{MultipathTCP: true})
+	defer client.Close()
+	conn, err := client.Dial(context.Background(), "tcp", addr.String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	multipath, err := conn.MultipathTCP()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if !multipath {
+		fmt.Fprintln(os.Stderr, "the kernel has no Multipath TCP")
+	}
+	io.WriteString(conn, "over one path or several")
+	conn.CloseWrite()
+	io.Copy(os.Stdout, conn)
+	// Output: over one path or several
+}
