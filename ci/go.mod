@@ -7,6 +7,7 @@ require (
 	github.com/glibserve/glibserve v0.0.0-00010101000000-000000000000
 	github.com/glibserve/glibserve/examples v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
+	golang.org/x/mod v0.27.0
 )
 
 require (
