@@ -3,11 +3,10 @@ package gio_test
 import (
 	"net"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/glibserve/glibserve/gio"
 )
@@ -18,13 +17,9 @@ func backlogOf(t testing.TB, addr net.Addr) int {
 	t.Helper()
 	fds := listening(t, addr)
 	require.NotEmpty(t, fds)
-	var info [256]byte
-	n := uint32(len(info))
-	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fds[0]), syscall.IPPROTO_TCP, syscall.TCP_INFO,
-		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&n)), 0)
-	require.Zero(t, errno)
-	const sacked = 8 + 5*4 // tcpi_sacked
-	return int(*(*uint32)(unsafe.Pointer(&info[sacked])))
+	info, err := unix.GetsockoptTCPInfo(fds[0], unix.IPPROTO_TCP, unix.TCP_INFO)
+	require.NoError(t, err)
+	return int(info.Sacked)
 }
 
 func TestBacklogIsTheSystemsUnlessConfigured(t *testing.T) {

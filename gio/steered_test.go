@@ -115,7 +115,7 @@ func TestLocalAddrOfASocketThatOthersMoved(t *testing.T) {
 	require.NoError(t, raw.Control(func(p uintptr) {
 		fd := int(p)
 		var unspecified [syscall.SizeofSockaddrInet4]byte // AF_UNSPEC: unbound again
-		_, _, errno := syscall.Syscall(syscall.SYS_CONNECT, p, uintptr(unsafe.Pointer(&unspecified)), uintptr(len(unspecified)))
+		_, _, errno := syscall.Syscall(unix.SYS_CONNECT, p, uintptr(unsafe.Pointer(&unspecified)), uintptr(len(unspecified)))
 		require.Zero(t, errno)
 		require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 2}}))
 		require.NoError(t, syscall.Listen(fd, 10))
