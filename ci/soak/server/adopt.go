@@ -85,7 +85,7 @@ func (v *visit) closeByGIO() error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := c.Read(make([]byte, 1))
+		_, err := v.read(make([]byte, 1))
 		ended <- err
 	}()
 	if err := closeStream(c.Native()); err != nil {

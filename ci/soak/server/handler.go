@@ -175,7 +175,11 @@ func (v *visit) transfer() error {
 		return v.closeByGIO()
 	}
 	if half, ok := v.conn.(interface{ CloseWrite() error }); ok && v.header.Kind == wire.HalfClose {
-		return half.CloseWrite()
+		err := half.CloseWrite()
+		for v.again(err) {
+			err = half.CloseWrite()
+		}
+		return err
 	}
 	return nil
 }

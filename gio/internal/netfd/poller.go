@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/glibserve/glibserve/gio/internal/sys"
 )
 
@@ -56,10 +58,13 @@ func (fd *FD) register() (*poller, error) {
 // newPoller is for register.
 func (fd *FD) newPoller() (*poller, error) {
 	n, err := sys.Dup(int(fd.sysfd))
+	// GIO code may have closed it in that moment, and the number be nobody's or another file's.
+	if err == unix.EBADF && fd.objects.exposed() {
+		return nil, net.ErrClosed
+	}
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	// GIO code may have closed it in that moment, and the number be another file's.
 	if fd.objects.exposed() && (fd.inode == 0 || sys.Inode(n) != fd.inode) {
 		_ = syscall.Close(n)
 		return nil, net.ErrClosed
