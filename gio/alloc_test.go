@@ -19,6 +19,7 @@ import (
 // The instrumented builds allocate on their own account.
 
 func TestReadAndWriteAllocateNothing(t *testing.T) {
+	needSocketCalls(t)
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 		b := make([]byte, 64)
 		one := func() {
@@ -54,6 +55,7 @@ func TestReadThatWaitsWithAnIdleTimeoutAllocatesNothing(t *testing.T) {
 }
 
 func readThatWaits(t *testing.T, prepare func(*gio.SocketConnection)) {
+	needSocketCalls(t)
 	eachPair(t, func(t *testing.T, c *gio.SocketConnection, peer net.Conn) {
 		prepare(c)
 		ended := make(chan struct{})
@@ -110,6 +112,7 @@ func TestOptionsAllocateNothing(t *testing.T) {
 const connAllocs = 2
 
 func TestAConnectionAllocatesLittle(t *testing.T) {
+	needSocketCalls(t)
 	bytes := sync.Pool{New: func() any { return new([1]byte) }}
 	svc, addr := newService(t, nil)
 	serve(t, svc, func(_ context.Context, c *gio.SocketConnection) {

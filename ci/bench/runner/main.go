@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.DurationVar(&o.warmup, "warmup", 500*time.Millisecond, "how long to work before each")
 	flags.StringVar(&o.only, "only", "", "kinds of `work`, by the beginnings of their names, with commas: "+strings.Join(workNames(), " "))
 	flags.StringVar(&o.peers, "peers", "", "`peers` to measure, with commas: "+strings.Join(peerNames(), " "))
-	flags.IntVar(&o.idle, "idle", 8000, "how many idle `connections`")
+	flags.IntVar(&o.idle, "idle", 6000, "how many idle `connections`")
 	flags.StringVar(&o.out, "out", "", "`file` to write the results to")
 	flags.StringVar(&o.samples, "samples", "", "`file` to write every single report to, as JSON")
 	flags.BoolVar(&o.quick, "quick", false, "one round of one second each, to see that everything works")
@@ -88,10 +88,10 @@ func prepare(o *options, stderr io.Writer) (*bench, error) {
 		bin: o.bin, rounds: o.rounds, length: o.length, warmup: o.warmup, log: stderr,
 		results: map[key][]*report.Report{},
 	}
-	// Both sides need descriptors, and a server may need two for each client.
+	// Both sides need descriptors, and package net's io.Copy three for each client: a pipe is two.
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && limit.Cur < 1<<30 {
-		if most := (int(limit.Cur) - 200) / 2; o.idle > most && most > 0 {
+		if most := (int(limit.Cur) - 200) / 3; o.idle > most && most > 0 {
 			fmt.Fprintf(stderr, "bench: this system lets a process open %d files: %d idle connections, not %d\n", limit.Cur, most, o.idle)
 			o.idle = most
 		}
