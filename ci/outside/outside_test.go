@@ -126,7 +126,6 @@ func TestAModuleThatRequiresItWorks(t *testing.T) {
 	write("main.go", program)
 	in := func(args ...string) string { t.Helper(); return run(t, dir, env, "go", args...) }
 
-	in("mod", "tidy")
 	require.Equal(t, "from outside <nil>\n", in("run", "."))
 	in("vet", ".")
 	for _, pkg := range []string{path + "/gio", path + "/glibloop"} {
