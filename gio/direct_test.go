@@ -30,7 +30,7 @@ func directly(t *testing.T) {
 // machine has one system call for all that sockets do.
 func needSocketCalls(t *testing.T) {
 	t.Helper()
-	if !gio.HasSocketCalls {
+	if !gio.HasCalls {
 		t.Skip("no system calls of their own for accept4, recvfrom and sendto: ", runtime.GOARCH)
 	}
 }

@@ -45,9 +45,6 @@ var DialsAlive = native.DialsAlive
 // ClientsAlive is the number of clients that were not closed or collected.
 func ClientsAlive() int { return native.OpenClients() }
 
-// HasSocketCalls tells whether the library accepts and moves bytes by itself here.
-const HasSocketCalls = sys.HasSocketCalls
-
 // The parts of a service.
 
 // LeaveToGIO has GIO accept all clients of services that are made from now on, as
