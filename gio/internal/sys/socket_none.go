@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HasSocketCalls: these machines have one system call for all that sockets do, and
-// GIO makes it. Accept and Close are never to be called here.
+// HasSocketCalls: these machines have one system call for all that sockets do. What
+// follows goes by package unix, and GIO accepts: Accept is never to be called here.
 const HasSocketCalls = false
 
 // Recv is recvfrom without an address. It never blocks, also when somebody has
@@ -47,7 +47,9 @@ func Send(fd int, b []byte, _ bool) (int, syscall.Errno) {
 	}
 }
 
-func Close(int, bool)         {}
+// Close closes fd.
+func Close(fd int, _ bool) { _ = unix.Close(fd) }
+
 func EnsureNonblock(int) bool { return false }
 
 func Accept(int, []byte) (client, peerLen int, errno syscall.Errno) { return -1, 0, syscall.ENOSYS }
