@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // toAny are the ways to connect to a port of "every address", as Listen returns it.
@@ -154,9 +155,7 @@ func TestEveryAddressWithoutIPv6Addresses(t *testing.T) {
 	cmd := helper(t, "ipv6 off")
 	cmd.SysProcAttr = newNetwork()
 	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
-		t.Skip("no network namespace for this user: ", err)
-	}
+	giotest.SkipWithoutNamespaces(t, err)
 	require.NoError(t, err, string(out))
 }
 

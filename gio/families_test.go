@@ -1,7 +1,6 @@
 package gio_test
 
 import (
-	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // bothFamilies wants clients over IPv4 and IPv6 to be served at this port.
@@ -130,9 +130,7 @@ func TestTCPServesBothFamiliesWhateverTheSystemsDefault(t *testing.T) {
 	cmd := helper(t, "v6only")
 	cmd.SysProcAttr = newNetwork()
 	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
-		t.Skip("no network namespace for this user: ", err)
-	}
+	giotest.SkipWithoutNamespaces(t, err)
 	require.NoError(t, err, string(out))
 }
 

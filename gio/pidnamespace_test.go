@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // Who sends from outside of the PID namespace of this process has no process ID
@@ -133,9 +134,7 @@ func startInPIDNamespace(t *testing.T, name string, args ...string) (*exec.Cmd, 
 		all := []syscall.SysProcIDMap{{Size: 1 << 16}}
 		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = all, all
 	}
-	if err := cmd.Start(); err != nil {
-		t.Skip("this system makes no namespaces: ", err)
-	}
+	giotest.SkipWithoutNamespaces(t, cmd.Start())
 	return cmd, ours
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // Clients can come to a socket that listens on one address and have another for
@@ -159,10 +160,7 @@ func inNamespaces(cmd *exec.Cmd, flags uintptr) {
 func runInNamespaces(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Skip("this system makes no namespaces: ", err)
-	}
+	giotest.SkipWithoutNamespaces(t, err)
 	if why, skip := strings.CutPrefix(string(out), skipPrefix); skip {
 		t.Skip(strings.TrimSpace(why))
 	}

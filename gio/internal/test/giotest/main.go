@@ -86,7 +86,7 @@ func take(registered func() (listeners, sources int)) stock {
 	accepted, finalized := netfd.Counted()
 	s := stock{
 		goroutines:  runtime.NumGoroutine(),
-		descriptors: len(Descriptors()),
+		descriptors: len(Descriptors()) - 2*int(pipesOfExec.Load()),
 		connections: int(accepted-finalized) - int(Wrapped.Load()),
 	}
 	s.listeners, s.sources = registered()

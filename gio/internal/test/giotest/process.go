@@ -1,11 +1,13 @@
 package giotest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,20 @@ func LastLines(output string) string {
 		}
 	}
 	return strings.Join(kept, "\n")
+}
+
+// pipesOfExec are those that os/exec left open: it makes one to tell a new process that
+// its user IDs are mapped, and forgets that when the kernel refuses the process (Go 1.26).
+var pipesOfExec atomic.Int64
+
+// SkipWithoutNamespaces skips the test when a program did not start in its namespaces;
+// err is that of starting it, or of running it.
+func SkipWithoutNamespaces(t testing.TB, err error) {
+	t.Helper()
+	var exit *exec.ExitError
+	if err == nil || errors.As(err, &exit) {
+		return
+	}
+	pipesOfExec.Add(1)
+	t.Skip("the system makes no namespaces for this user: ", err)
 }
