@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,22 +17,8 @@ import (
 )
 
 // byGIO has GIO accept all clients, and directly the library where it may.
-func byGIO(t *testing.T) { t.Cleanup(gio.LeaveToGIO(true)) }
-
-func directly(t *testing.T) {
-	t.Helper()
-	needSocketCalls(t)
-	t.Cleanup(gio.LeaveToGIO(false))
-}
-
-// needSocketCalls is for what the library leaves to GIO, or to package x/sys, where a
-// machine has one system call for all that sockets do.
-func needSocketCalls(t *testing.T) {
-	t.Helper()
-	if !gio.HasCalls {
-		t.Skip("no system calls of their own for accept4, recvfrom and sendto: ", runtime.GOARCH)
-	}
-}
+func byGIO(t *testing.T)    { t.Cleanup(gio.LeaveToGIO(true)) }
+func directly(t *testing.T) { t.Cleanup(gio.LeaveToGIO(false)) }
 
 // servingDirectly is serve, in direct mode.
 func servingDirectly(t *testing.T, svc *gio.SocketService, f gio.HandlerFunc) <-chan error {

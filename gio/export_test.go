@@ -111,9 +111,6 @@ const (
 
 // The inside of a connection.
 
-// HasCalls tells whether connections make system calls of their own.
-const HasCalls = sys.HasSocketCalls
-
 // WithoutObjects tells whether the connection still has no GObjects.
 func (sc *SocketConnection) WithoutObjects() bool { return !sc.c.fd.HasObjects() }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/glibserve/glibserve/gio/internal/native"
-	"github.com/glibserve/glibserve/gio/internal/sys"
 	"github.com/glibserve/glibserve/glibloop"
 )
 
@@ -72,7 +71,7 @@ func (l *listener) runs() bool {
 func (l *listener) wanted() (mode, native.Reasons) {
 	consumed, pending := l.queue.state()
 	seen := l.observed()
-	if consumed && !seen && l.kind == native.KindService && sys.HasSocketCalls && !noDirect.Load() && !l.mode.refused {
+	if consumed && !seen && l.kind == native.KindService && !noDirect.Load() && !l.mode.refused {
 		return modeDirect, 0 // the accept loops know when to wait
 	}
 	var why native.Reasons

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,7 +163,9 @@ func TestMultipathFallsBackWhereTheKernelHasNone(t *testing.T) {
 		"EPROTONOSUPPORT": syscall.EPROTONOSUPPORT, "EINVAL": syscall.EINVAL, "ENOPROTOOPT": syscall.ENOPROTOOPT,
 	} {
 		t.Run(name, func(t *testing.T) {
-			needSocketCalls(t) // which the filter looks at
+			if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
+				t.Skip("package syscall makes sockets by socketcall(2), which a filter cannot look into: ", runtime.GOARCH)
+			}
 			if child, output := giotest.InChild(t); !child {
 				t.Log(giotest.LastLines(output))
 				return

@@ -1,5 +1,3 @@
-//go:build !386 && !s390x
-
 package sys
 
 import (
@@ -8,10 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// HasSocketCalls tells whether there is a system call of its own for each of what
-// Recv, Send and Accept do.
-const HasSocketCalls = true
 
 func sockcall(call uintptr, fd int, b []byte, flags uintptr, brief bool) (int, syscall.Errno) {
 	for {
