@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/glibserve/glibserve/gio"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 	"github.com/glibserve/glibserve/gio/internal/test/gobject"
 	"github.com/glibserve/glibserve/glibloop"
 )
@@ -64,13 +65,19 @@ var setters = map[string]func(t testing.TB, svc *gio.SocketService) func(active 
 		o := native(svc)
 		return func(active bool) { onLoop(t, svc.Loop(), func() { gobject.SetActive(o, active) }) }
 	},
-	"a thread of C": func(_ testing.TB, svc *gio.SocketService) func(bool) {
+	"a thread of C": func(t testing.TB, svc *gio.SocketService) func(bool) {
 		o := native(svc)
+		stop := func() { gobject.StopOnThread(o) }
+		// GLib 2.74 leaks the GCancellableSource of an accept when the loop lets go of it
+		// before g_cancellable_cancel has returned on the other thread, in C programs, too.
+		if giotest.AddressSanitizer {
+			stop = func() { onLoop(t, svc.Loop(), func() { gobject.StopOnThread(o) }) }
+		}
 		return func(active bool) {
 			if active {
 				gobject.StartOnThread(o)
 			} else {
-				gobject.StopOnThread(o)
+				stop()
 			}
 		}
 	},

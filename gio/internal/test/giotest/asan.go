@@ -10,3 +10,6 @@ package giotest
 
 // const char *__asan_default_options (void) { return "redzone=256"; }
 import "C"
+
+// AddressSanitizer tells whether the tests run under it, and LeakSanitizer at their end.
+const AddressSanitizer = true
