@@ -101,42 +101,31 @@ func patchNet(dir string) error {
 	if err := writeOverlay("overlay/net/foreign.go", filepath.Join(dir, "foreign.go")); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, "dial.go")
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	text := string(b)
-	for _, p := range []struct{ after, add string }{
-		{
-			"func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Listener, error) {\n",
-			`	if ForeignListen != nil && lc.Control == nil {
+	const listen = "func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Listener, error) {\n"
+	const dial = `func (d *Dialer) DialContext(ctx context.Context, network, address string) (Conn, error) {
+	ctx, cancel := d.dialCtx(ctx)
+	defer cancel()
+`
+	for _, c := range []change{
+		{"dial.go", listen, listen + `	if ForeignListen != nil && lc.Control == nil {
 		if ln, err := ForeignListen(ctx, network, address); ln != nil || err != nil {
 			return ln, err
 		}
 	}
-`,
-		},
-		{
-			`func (d *Dialer) DialContext(ctx context.Context, network, address string) (Conn, error) {
-	ctx, cancel := d.dialCtx(ctx)
-	defer cancel()
-`,
-			`	if ForeignDial != nil && d.Control == nil && d.ControlContext == nil && d.LocalAddr == nil && d.Resolver == nil &&
+`},
+		{"dial.go", dial, dial + `	if ForeignDial != nil && d.Control == nil && d.ControlContext == nil && d.LocalAddr == nil && d.Resolver == nil &&
 		ctx.Value(nettrace.LookupIPAltResolverKey{}) == nil {
 		if c, err := ForeignDial(ctx, network, address); c != nil || err != nil {
 			return c, err
 		}
 	}
-`,
-		},
+`},
 	} {
-		if strings.Count(text, p.after) != 1 {
-			return fmt.Errorf("%s is not as expected: this Go's Listen or DialContext begins differently", name)
+		if err := c.apply(dir); err != nil {
+			return err
 		}
-		text = strings.Replace(text, p.after, p.after+p.add, 1)
 	}
-	return os.WriteFile(name, []byte(text), 0o644)
+	return nil
 }
 
 // vendorLibrary copies the packages that the library is made of, itself among them.

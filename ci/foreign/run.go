@@ -102,7 +102,7 @@ func (s *suite) run(ctx context.Context, e *environment, work string, limit time
 
 func (s *suite) isKnown(test string) *known {
 	for i := range s.known {
-		if regexp.MustCompile("^(" + s.known[i].test + ")$").MatchString(test) {
+		if s.known[i].test == test {
 			return &s.known[i]
 		}
 	}

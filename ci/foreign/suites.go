@@ -7,15 +7,15 @@ type suite struct {
 	module, sum string
 	pkg         string   // its path below the module, or in Go's library
 	skip        []string // tests that have nothing to do with connections
-	// What passes on package net and cannot on the library: a regular expression for the
-	// whole name of a test, and the reason.
+	// What passes on package net and cannot on the library, and the reason.
 	known []known
 	// anyConn has the tests take anything with its methods for a *net.TCPConn.
 	anyConn bool
-	change  *change
+	// The suites of one module share a copy, so they have the same change.
+	change *change
 }
 
-// change is one to a file of the module's.
+// change is one to a file of others', in a copy.
 type change struct{ file, old, new string }
 
 type known struct{ test, reason string }
