@@ -19,13 +19,15 @@ func (s *suite) build(ctx context.Context, e *environment, work string) (program
 			return "", "", err
 		}
 		env = append(env, "GOFLAGS="+goFlags+" -mod=mod")
+	} else if err := s.applyChanges(filepath.Join(at, s.pkg)); err != nil {
+		return "", "", err
 	}
 	dir = filepath.Join(at, s.pkg)
 	name, err := goCommand(ctx, dir, env, "list", "-f", "{{.Name}}", ".")
 	if err != nil {
 		return "", "", err
 	}
-	if err := useHook(dir, strings.TrimSpace(name), s.anyConn); err != nil {
+	if err := useHook(dir, strings.TrimSpace(name)); err != nil {
 		return "", "", err
 	}
 	program = filepath.Join(work, strings.NewReplacer("/", "-", ", ", "-").Replace(s.name)+".test")
@@ -62,10 +64,19 @@ func (s *suite) source(ctx context.Context, e *environment, work string) (string
 			return os.Chmod(name, 0o755)
 		}
 		return nil
-	}); err != nil || s.change == nil {
-		return to, err
+	}); err != nil {
+		return "", err
 	}
-	return to, s.change.apply(to)
+	return to, s.applyChanges(to)
+}
+
+func (s *suite) applyChanges(dir string) error {
+	for i := range s.changes {
+		if err := s.changes[i].apply(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *change) apply(dir string) error {

@@ -41,21 +41,29 @@ func TestOutcomeOfAPanicAndOfATimeout(t *testing.T) {
 {"Action":"fail","Test":"TestA"}
 `)
 	require.Equal(t, []string{"TestA"}, o.unfinished())
-	o = events(t, `{"Action":"run","Test":"TestB"}
+	o = events(t, `{"Action":"run","Test":"TestA"}
+{"Action":"pause","Test":"TestA"}
+{"Action":"run","Test":"TestB"}
 {"Action":"run","Test":"TestB/c"}
 `)
 	require.Equal(t, []string{"TestB"}, o.unfinished())
 }
 
-func TestKnownIsTheWholeName(t *testing.T) {
+func TestKnownIsATestWithAllBelowIt(t *testing.T) {
 	s := suite{known: []known{{"TestA", "why"}}}
 	require.NotNil(t, s.isKnown("TestA"))
 	require.Nil(t, s.isKnown("TestAB"))
-	require.Nil(t, s.isKnown("TestA/b"))
+	require.NotNil(t, s.isKnown("TestA/b"))
 }
 
 func TestSuitesAreChosenByWords(t *testing.T) {
 	require.Len(t, choose(""), len(suites))
 	require.Len(t, choose("smtp, syslog"), 2)
 	require.Empty(t, choose("nothing has this name"))
+}
+
+func TestTheTableGivesAReasonOnce(t *testing.T) {
+	s := suite{name: "some", known: because("want a thing", "TestA", "TestB", "TestC")}
+	r := row{suite: &s, net: 9, modes: map[string]int{"": 6, "nodirect": 7}, known: s.known}
+	require.Contains(t, table([]row{r}), "| some | 9 | 6 | 7 | TestA, TestB, TestC want a thing |\n")
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -94,40 +93,6 @@ func writeOverlay(name, to string) error {
 	return os.WriteFile(to, b, 0o644)
 }
 
-// patchNet has Listen and Dial ask the hooks. What a Control function, a local address or a resolver
-// of the caller's own is for, package net does. Tests of net/http have names resolved by a function in
-// the context, which GIO's resolver does not ask: these dial by package net as well.
-func patchNet(dir string) error {
-	if err := writeOverlay("overlay/net/foreign.go", filepath.Join(dir, "foreign.go")); err != nil {
-		return err
-	}
-	const listen = "func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Listener, error) {\n"
-	const dial = `func (d *Dialer) DialContext(ctx context.Context, network, address string) (Conn, error) {
-	ctx, cancel := d.dialCtx(ctx)
-	defer cancel()
-`
-	for _, c := range []change{
-		{"dial.go", listen, listen + `	if ForeignListen != nil && lc.Control == nil {
-		if ln, err := ForeignListen(ctx, network, address); ln != nil || err != nil {
-			return ln, err
-		}
-	}
-`},
-		{"dial.go", dial, dial + `	if ForeignDial != nil && d.Control == nil && d.ControlContext == nil && d.LocalAddr == nil && d.Resolver == nil &&
-		ctx.Value(nettrace.LookupIPAltResolverKey{}) == nil {
-		if c, err := ForeignDial(ctx, network, address); c != nil || err != nil {
-			return c, err
-		}
-	}
-`},
-	} {
-		if err := c.apply(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // vendorLibrary copies the packages that the library is made of, itself among them.
 func vendorLibrary(ctx context.Context, vendor string) error {
 	out, err := goCommand(ctx, ".", nil, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}\t{{.Dir}}{{end}}", library)
@@ -163,43 +128,8 @@ func vendorLibrary(ctx context.Context, vendor string) error {
 	return nil
 }
 
-var (
-	asserted = regexp.MustCompile(`\*net\.TCPConn\b`)
-	embedded = regexp.MustCompile(`\b(\w+)\.TCPConn\b`)
-)
-
-// useHook has the tests of a package import the hook and, with anyConn, take any connection that has the
-// methods for a *net.TCPConn.
-func useHook(dir, packageName string, anyConn bool) error {
+// useHook has the tests of a package import the hook.
+func useHook(dir, packageName string) error {
 	hook := fmt.Sprintf("package %s_test\n\nimport _ \"foreignhook\"\n", packageName)
-	if err := os.WriteFile(filepath.Join(dir, "foreign_hook_test.go"), []byte(hook), 0o644); err != nil {
-		return err
-	}
-	if !anyConn {
-		return nil
-	}
-	tests, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil {
-		return err
-	}
-	for _, name := range tests {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		if !asserted.Match(b) {
-			continue
-		}
-		b = asserted.ReplaceAll(b, []byte("net.ForeignTCPConn"))
-		b = embedded.ReplaceAllFunc(b, func(m []byte) []byte {
-			if bytes.HasPrefix(m, []byte("net.")) {
-				return m
-			}
-			return bytes.Replace(m, []byte(".TCPConn"), []byte(".ForeignTCPConn"), 1)
-		})
-		if err := os.WriteFile(name, b, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.WriteFile(filepath.Join(dir, "foreign_hook_test.go"), []byte(hook), 0o644)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -43,12 +44,19 @@ func (s *suite) run(ctx context.Context, e *environment, work string, limit time
 		if tests != "" {
 			args = append(args, "-test.run", tests)
 		}
+		if s.short {
+			args = append(args, "-test.short")
+		}
 		if len(skip) > 0 {
 			args = append(args, "-test.skip", "^("+strings.Join(skip, "|")+")$")
 		}
 		return runTests(ctx, dir, append(slices.Clone(e.env), env...), args)
 	}
-	base, err := try([]string{"GLIBSERVE_FOREIGN=net"}, "", s.skip)
+	tests, err := s.pattern(dir)
+	if err != nil {
+		return r, err
+	}
+	base, err := try([]string{"GLIBSERVE_FOREIGN=net"}, tests, s.skip)
 	if err != nil {
 		return r, err
 	}
@@ -63,7 +71,7 @@ func (s *suite) run(ctx context.Context, e *environment, work string, limit time
 	fmt.Printf("%s: %d tests pass on package net\n", s.name, r.net)
 	for _, mode := range modes {
 		env := []string{"GLIBSERVE_FOREIGN=gio", "GLIBSERVE_DEBUG=" + mode}
-		ours, err := s.whole(func(skip []string) (*outcome, error) { return try(env, "", skip) })
+		ours, err := s.whole(func(skip []string) (*outcome, error) { return try(env, tests, skip) })
 		if err != nil {
 			return r, err
 		}
@@ -100,9 +108,29 @@ func (s *suite) run(ctx context.Context, e *environment, work string, limit time
 	return r, nil
 }
 
+var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+
+// pattern is what -test.run gets: the tests of the files, or nothing for all.
+func (s *suite) pattern(dir string) (string, error) {
+	var names []string
+	for _, file := range s.files {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return "", err
+		}
+		for _, m := range testFunc.FindAllSubmatch(b, -1) {
+			names = append(names, string(m[1]))
+		}
+	}
+	if len(s.files) == 0 {
+		return "", nil
+	}
+	return "^(" + strings.Join(names, "|") + ")$", nil
+}
+
 func (s *suite) isKnown(test string) *known {
 	for i := range s.known {
-		if s.known[i].test == test {
+		if known := s.known[i].test; test == known || strings.HasPrefix(test, known+"/") {
 			return &s.known[i]
 		}
 	}
@@ -112,7 +140,7 @@ func (s *suite) isKnown(test string) *known {
 // whole runs the tests until they come to their end: one that panics or waits for ever takes the
 // program with it, and is left out of the next run.
 func (s *suite) whole(try func(skip []string) (*outcome, error)) (*outcome, error) {
-	skip := slices.Clone(s.skip)
+	skip := slices.Concat(s.skip, s.endless)
 	ended := map[string]*outcome{}
 	for {
 		o, err := try(skip)
@@ -134,11 +162,12 @@ func (s *suite) whole(try func(skip []string) (*outcome, error)) (*outcome, erro
 	}
 }
 
-// unfinished returns the tests at the top that panicked or did not come to their end.
+// unfinished returns the tests at the top that panicked or did not come to their end. Who waited for the turn
+// of parallel tests is none of them.
 func (o *outcome) unfinished() []string {
 	var all []string
 	for test, result := range o.tests {
-		if (result == "run" || result == "panic") && !strings.Contains(test, "/") {
+		if (result == "run" || result == "cont" || result == "panic") && !strings.Contains(test, "/") {
 			all = append(all, test)
 		}
 	}
@@ -176,7 +205,7 @@ func (o *outcome) add(line []byte) {
 		return
 	}
 	switch event.Action {
-	case "run", "pass", "fail", "skip":
+	case "run", "pause", "cont", "pass", "fail", "skip":
 		if o.tests[event.Test] != "panic" {
 			o.tests[event.Test] = event.Action
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,8 +12,19 @@ func table(rows []row) string {
 	b.WriteString("| tests of | pass on package net | on this library | the same, GIO accepts | what does not, and why |\n|---|---|---|---|---|\n")
 	for _, r := range rows {
 		var why []string
-		for _, k := range r.known {
-			why = append(why, fmt.Sprintf("%s %s", k.test, k.reason))
+		tests := map[string][]string{}
+		var reasons []string
+		for _, k := range r.suite.known { // in this order, whatever came first
+			if !slices.Contains(r.known, k) {
+				continue
+			}
+			if tests[k.reason] == nil {
+				reasons = append(reasons, k.reason)
+			}
+			tests[k.reason] = append(tests[k.reason], k.test)
+		}
+		for _, reason := range reasons {
+			why = append(why, strings.Join(tests[reason], ", ")+" "+reason)
 		}
 		for _, test := range r.lost {
 			why = append(why, "LOST: "+test)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/glibserve/glibserve/gio"
 )
@@ -47,6 +48,10 @@ func init() {
 	net.ForeignListen = func(_ context.Context, network, address string) (net.Listener, error) {
 		if !ours(network) {
 			return nil, nil
+		}
+		// To package net that is both families.
+		if port, ok := strings.CutPrefix(address, "0.0.0.0:"); ok && network == "tcp" {
+			address = "[::]:" + port
 		}
 		svc := gio.NewSocketService(nil)
 		if _, err := svc.Listen(network, address); err != nil {
