@@ -24,6 +24,7 @@ import (
 	"github.com/glibserve/glibserve/gio"
 	"github.com/glibserve/glibserve/gio/internal/sockaddr"
 	"github.com/glibserve/glibserve/gio/internal/test/fakedns"
+	"github.com/glibserve/glibserve/gio/internal/test/giotest"
 )
 
 // The table of names and addresses in FAULTS.md: one situation, by plain GIO, by
@@ -58,6 +59,7 @@ func init() {
 
 func TestAddressTable(t *testing.T) {
 	needIPv6(t)
+	giotest.NeedSeccomp(t)
 	var table strings.Builder
 	fmt.Fprintf(&table, "\n| situation | %s |\n|---|---|---|---|\n", strings.Join(addressColumns, " | "))
 	for _, s := range addressScenes() {

@@ -108,7 +108,7 @@ func TestDialsCancelledAtAnyMomentLeaveNothing(t *testing.T) {
 	requireNoMoreThan(t, fds, goroutines)
 	require.Eventually(t, func() bool {
 		a, f := gio.Counted()
-		return a-accepted == f-finalized
+		return a-f <= accepted-finalized // less, when one of an earlier test ended meanwhile
 	}, patience, time.Millisecond)
 }
 

@@ -112,12 +112,3 @@ func TestBacklogIsWhatWasSetByWhomever(t *testing.T) {
 	l.SetBacklog(12)
 	require.Zero(t, l.Backlog())
 }
-
-// listenBacklog asks the kernel, which has it in the field tcpi_sacked of
-// tcp_info: at the place of the one number in the option that is read here.
-func listenBacklog(t testing.TB, fd int) int {
-	t.Helper()
-	info, err := syscall.GetsockoptIPv6MTUInfo(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
-	require.NoError(t, err)
-	return int(info.Mtu)
-}

@@ -37,14 +37,14 @@ func IsMultipathTCP(fd int) (bool, error) {
 	}
 	switch _, err = syscall.GetsockoptInt(fd, solMPTCP, mptcpInfo); err {
 	case syscall.EOPNOTSUPP, syscall.ENOPROTOOPT:
-		return !knowsFallback(), nil
+		return !KnowsMultipathFallback(), nil
 	}
 	return true, nil
 }
 
-// knowsFallback tells whether those errors mean that: of a new socket, which is none
+// KnowsMultipathFallback tells whether those errors mean that: of a new socket, which is none
 // of TCP yet, the kernel must know the option.
-func knowsFallback() bool {
+func KnowsMultipathFallback() bool {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
 	if err != nil {
 		return true

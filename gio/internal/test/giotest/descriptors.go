@@ -1,6 +1,7 @@
 package giotest
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // Descriptors lists what this process has open.
@@ -26,6 +28,18 @@ func Descriptors() map[int]string {
 		}
 	}
 	return all
+}
+
+// describe tells what kind of socket a descriptor is, and its addresses; "" of another file.
+func describe(fd int) string {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return ""
+	}
+	kind, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	local, _ := unix.Getsockname(fd)
+	remote, _ := unix.Getpeername(fd)
+	return fmt.Sprintf("domain %d, type %d, %+v to %+v", domain, kind, local, remote)
 }
 
 // NoLeaks wants as many descriptors open at the end of the test as at this

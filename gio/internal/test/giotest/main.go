@@ -112,7 +112,7 @@ func (before stock) compare(registered func() (listeners, sources int)) int {
 	}
 	fmt.Fprintf(os.Stderr, "FAIL: not everything came back: before %+v, after %+v\n", before, now)
 	for fd, what := range Descriptors() {
-		fmt.Fprintf(os.Stderr, "  %d: %s\n", fd, what)
+		fmt.Fprintf(os.Stderr, "  %d: %s %s\n", fd, what, describe(fd))
 	}
 	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 	return 1
