@@ -44,10 +44,10 @@
 // why nobody is accepted.
 //
 // A client that was accepted is not closed because you receive connections in another
-// way from then on: it waits for whoever asks next, or is offered to the handlers by an
-// emission of its own.
+// way from then on: it waits for whoever asks next, or the signal "incoming" is emitted
+// for it, if handlers are connected.
 //
-// IsActive and the property "active" are what the user wants, by Start, Stop and
+// IsActive and the property "active" are what your program wants, by Start, Stop and
 // SetActive, or by calls and bindings of gotk4 and C. When the library pauses, for
 // MaxConns or a lack of descriptors, they do not change.
 //

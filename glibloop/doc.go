@@ -44,6 +44,8 @@
 //
 // # Order and fairness
 //
+// However many functions are posted, a window on the same context goes on drawing.
+//
 // Functions run at GLib's default priority, and other sources of that priority
 // have their turn after 64 functions or 1 ms. All in all, functions get as much time at
 // that priority as the rest of the context uses, and 1 ms at once when the rest had

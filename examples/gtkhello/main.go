@@ -23,8 +23,8 @@ func main() {
 	svc := gio.NewSocketService(&gio.ServiceConfig{Loop: loop, UnixMode: 0o600})
 	path := filepath.Join(glib.GetUserRuntimeDir(), "gtkhello.sock")
 	if _, err := svc.Listen("unix", path); err != nil {
-		log.Fatal(err) // who connects from here on waits for Serve
-	}
+		log.Fatal(err)
+	} // who connects from here on waits for Serve
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
 	app := gtk.NewApplication("com.example.gtkhello", gotkgio.ApplicationNonUnique)
 	app.ConnectActivate(func() {

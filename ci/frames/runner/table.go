@@ -125,7 +125,7 @@ func (r *runner) verdicts() string {
 // short is the table for the README.
 func (r *runner) short() string {
 	var s strings.Builder
-	s.WriteString("| | 2,000 connects a second | 10,000 echoes a second | as many echoes as it can | longest gap there |\n|---|---|---|---|---|\n")
+	s.WriteString("| | 2,000 connects a second | 10,000 echoes a second | as many echoes as it can | longest gap at most echoes |\n|---|---|---|---|---|\n")
 	none := r.samples[key{noLoad, baseline}]
 	fmt.Fprintf(&s, "| no load | %s | | | %.0f ms |\n", frames(none), median(none, (*sample).longest))
 	for _, b := range servers {
