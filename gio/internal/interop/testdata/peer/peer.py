@@ -18,6 +18,9 @@ LARGE = 4 << 20
 CHUNK = 64 << 10
 BACKLOG = 128  # GIO's 10 is less than a crowd
 
+# PyGObject makes a class when it is asked for the first time, and makes it twice for two threads at once.
+GLib.Bytes.new(b"").get_data()
+
 
 def pattern(size):
     return (bytes(range(251)) * (size // 251 + 1))[:size]
