@@ -91,7 +91,6 @@ var suites = []suite{
 	{
 		name: "grpc-go, transport", module: "google.golang.org/grpc@v1.75.0", pkg: "internal/transport", changes: knowsTheLoop,
 		known: []known{
-			{"Test/TCPUserTimeout", "wants the *net.TCPConn itself"},
 			{"Test/HTTPConnectWithServerHello", "forgets to close a listener, and looks for goroutines: here one accepts"},
 		},
 		sum: "h1:+TW+dqTd2Biwe6KKfhE5JpiYIBWq865PhKGSXiivqt4=",

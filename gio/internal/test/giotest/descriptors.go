@@ -30,6 +30,17 @@ func Descriptors() map[int]string {
 	return all
 }
 
+// netlinkSockets are GLib's and glibc's, which keep some for good from the first look-up of a name on,
+// and never the library's.
+func netlinkSockets() (n int) {
+	for fd := range Descriptors() {
+		if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_NETLINK {
+			n++
+		}
+	}
+	return n
+}
+
 // describe tells what kind of socket a descriptor is, and its addresses; "" of another file.
 func describe(fd int) string {
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
