@@ -223,6 +223,7 @@ func TestIdleTimeoutsAndDeadlinesAtTheSameTime(t *testing.T) {
 			_ = c.SetDeadline(time.Now().Add(time.Hour))
 			c.SetIdleTimeout(time.Millisecond)
 		})
+		defer stop()
 		sent := 0
 		for got := 0; got < 50; {
 			n, err := c.Read(make([]byte, 1))

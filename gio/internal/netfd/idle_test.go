@@ -172,3 +172,35 @@ func TestIdleLimitAndDeadlines(t *testing.T) {
 		require.NoError(t, receive(t, got))
 	})
 }
+
+// What an operation before has left in the file, and has passed, ends no wait when the user sets a deadline
+// before the reader has looked whose it was.
+func TestADeadlineThatReplacesAnIdleLimitEndsNoWait(t *testing.T) {
+	for name, looks := range map[string]string{"Read": "netfd.(*FD).waitError", "RawConn": "netfd.(*rawConn).restoreDeadline"} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, a, b *FD) {
+				require.NoError(t, a.SetDeadline(time.Now().Add(time.Hour), true, false)) // a place in the poller
+				a.SetIdleTimeout(time.Millisecond)
+				requireIdle(t, receive(t, reading(a)))
+				_, err := b.Write([]byte("x"))
+				require.NoError(t, err)
+				raw, err := a.RawConn()
+				require.NoError(t, err)
+				read := func() error { return raw.Read(func(uintptr) bool { return true }) }
+				if name == "Read" {
+					read = func() error { _, err := a.Read(make([]byte, 1)); return err }
+				}
+				p := a.poller.Load()
+				a.mu.Lock()
+				a.idle.limit.Store(0)
+				errc := make(chan error, 1)
+				require.NoError(t, p.setDeadline(Reading, time.Unix(1, 0), 1)) // as of an idle limit
+				go func() { errc <- read() }()
+				waiting(t, looks, 1)
+				require.NoError(t, p.setDeadline(Reading, time.Now().Add(time.Hour), 0))
+				a.mu.Unlock()
+				require.NoError(t, receive(t, errc))
+			})
+		})
+	}
+}

@@ -147,7 +147,7 @@ func blockedIn(function string) (n int) {
 	for _, g := range strings.Split(stacks(), "\n\n") {
 		_, state, _ := strings.Cut(g, "[")
 		if strings.Contains(g, function+"(") &&
-			(strings.HasPrefix(state, "IO wait") || strings.HasPrefix(state, "sync.RWMutex.RLock")) {
+			(strings.HasPrefix(state, "IO wait") || strings.HasPrefix(state, "sync.RWMutex.RLock") || strings.HasPrefix(state, "sync.Mutex.Lock")) {
 			n++
 		}
 	}

@@ -22,9 +22,10 @@ type poller struct {
 	raw  syscall.RawConn
 	step [2]func(uintptr) bool // made once: an operation allocates nothing
 
-	deadline [2]time.Time    // the user's; under FD.mu
-	writes   atomic.Bool     // deadline[Writing] is set; written under FD.mu
-	idleAt   [2]atomic.Int64 // when the file's deadline ends an idle wait; 0: that is the user's. Written under FD.mu
+	deadline [2]time.Time     // the user's; under FD.mu
+	writes   atomic.Bool      // deadline[Writing] is set; written under FD.mu
+	idleAt   [2]atomic.Int64  // when the file's deadline ends an idle wait; 0: that is the user's. Written under FD.mu
+	set      [2]atomic.Uint32 // how often the file's deadline was set; written under FD.mu
 }
 
 // register takes the place, once. The caller holds a reference, or closes.
@@ -167,11 +168,12 @@ func (fd *FD) wait(dir Direction) error {
 		}
 	}
 	for {
+		set := p.set[dir].Load()
 		err := fd.poll(p, dir)
 		if err == nil {
 			return nil
 		}
-		if err = fd.waitError(p, dir, err); err != nil {
+		if err = fd.waitError(p, dir, set, err); err != nil {
 			return err
 		}
 	}
@@ -189,15 +191,24 @@ func (fd *FD) poll(p *poller, dir Direction) (err error) {
 	return err
 }
 
-// waitError says why the poller has ended a wait; nil is to wait on.
-func (fd *FD) waitError(p *poller, dir Direction, err error) error {
+// waitError says why the poller has ended a wait, before which the file's deadline had been set so many
+// times; nil is to wait on.
+func (fd *FD) waitError(p *poller, dir Direction, set uint32, err error) error {
 	fd.mu.Lock()
 	defer fd.mu.Unlock()
 	if fd.Closed() || fd.lost.Load() {
 		return net.ErrClosed
 	}
-	if err != os.ErrDeadlineExceeded || p.idleAt[dir].Load() == 0 {
+	if err != os.ErrDeadlineExceeded {
 		return bareError(err)
+	}
+	if p.idleAt[dir].Load() == 0 {
+		// It may have been the idle limit's that passed, and the user's was set before this was looked at.
+		// As package net does, what has passed no longer counts: the new one tells by itself.
+		if p.set[dir].Load() != set {
+			return nil
+		}
+		return err
 	}
 	passed := fd.idle.passed(dir)
 	if passed {
@@ -279,6 +290,7 @@ func (fd *FD) apply(p *poller, dir Direction) error {
 // setDeadline sets the file's deadline. The caller holds FD.mu.
 func (p *poller) setDeadline(dir Direction, t time.Time, idleAt int64) error {
 	p.idleAt[dir].Store(idleAt)
+	p.set[dir].Add(1)
 	if dir == Reading {
 		return p.file.SetReadDeadline(t)
 	}

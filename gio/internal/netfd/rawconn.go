@@ -38,7 +38,8 @@ func (r *rawConn) Control(f func(fd uintptr)) error {
 
 func (r *rawConn) Read(f func(fd uintptr) bool) error {
 	for !r.closed() {
-		if err := r.p.raw.Read(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Reading) {
+		set := r.p.set[Reading].Load()
+		if err := r.p.raw.Read(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Reading, set) {
 			return r.fd.waitResult(err)
 		}
 	}
@@ -47,7 +48,8 @@ func (r *rawConn) Read(f func(fd uintptr) bool) error {
 
 func (r *rawConn) Write(f func(fd uintptr) bool) error {
 	for !r.closed() {
-		if err := r.p.raw.Write(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Writing) {
+		set := r.p.set[Writing].Load()
+		if err := r.p.raw.Write(f); err != os.ErrDeadlineExceeded || !r.restoreDeadline(Writing, set) {
 			return r.fd.waitResult(err)
 		}
 	}
@@ -66,8 +68,15 @@ func (r *rawConn) closed() bool {
 // restoreDeadline tells whether the file's deadline was the idle limit's, left by an
 // operation before, and puts the user's in its place. An operation that is about to
 // wait puts it back.
-func (r *rawConn) restoreDeadline(dir Direction) bool {
+// It may also have been set anew since it passed: set is how often it had been before.
+func (r *rawConn) restoreDeadline(dir Direction, set uint32) bool {
 	r.fd.mu.Lock()
 	defer r.fd.mu.Unlock()
-	return !r.fd.Closed() && r.p.idleAt[dir].Load() != 0 && r.p.setDeadline(dir, r.p.deadline[dir], 0) == nil
+	if r.fd.Closed() {
+		return false
+	}
+	if r.p.idleAt[dir].Load() == 0 {
+		return r.p.set[dir].Load() != set
+	}
+	return r.p.setDeadline(dir, r.p.deadline[dir], 0) == nil
 }

@@ -28,10 +28,10 @@ func Again(f func()) (stop func()) {
 			}
 		}
 	}()
-	return func() {
+	return sync.OnceFunc(func() { // so that a test can defer it as well
 		close(stopped)
 		<-ended
-	}
+	})
 }
 
 // Hammer connects n clients at a time until stop is closed: each sends a byte
