@@ -7,8 +7,8 @@ import "path/filepath"
 // what comes before its own first line.
 //
 // What a Control function, a local address, a resolver of the caller's own or other keep-alive than by
-// default is for, package net does. Tests of net/http have names resolved by a function in the context, which GIO's resolver does not ask:
-// these dial by package net as well.
+// default is for, package net does. Tests of net/http have names resolved by a function in the context,
+// which GIO's resolver does not ask: these dial by package net as well.
 var netChanges = []struct{ file, function, first string }{
 	{"dial.go", "func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Listener, error) {", `
 	if lc.Control == nil && lc.KeepAlive == 0 && !lc.KeepAliveConfig.Enable {
