@@ -45,7 +45,9 @@ typedef struct {
   GFilterInputStream parent;
   GSocket *socket; /* the base stream holds it */
   gint armed; /* the first handshake is over */
-  gint64 since; /* when the read that waits for the peer now began, or 0; atomic */
+  /* When the read that waits for the peer now began, or 0; atomic, and on 32 bits
+   * only a call of libatomic's would be that where it is not aligned. */
+  gint64 since __attribute__ ((aligned (8)));
   guint8 header[5];
   gsize have; /* bytes of the header */
   gsize left; /* bytes of the record */
