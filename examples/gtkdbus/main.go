@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/cgo"
+	"syscall"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2" // the rest of GIO
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -31,7 +32,7 @@ func main() {
 	if _, err := svc.Listen("unix", path); err != nil {
 		log.Fatal(err)
 	}
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	app := gtk.NewApplication("com.example.gtkdbus", gotkgio.ApplicationNonUnique)
 	app.ConnectActivate(func() {
 		label = gtk.NewLabel("nobody has said anything yet")
@@ -45,7 +46,7 @@ func main() {
 			C.peer_new(C.uintptr_t(conn.Native()), C.uintptr_t(cgo.NewHandle(conn)))
 			return true // peerLeft closes it
 		})
-		context.AfterFunc(ctx, func() { _ = loop.Post(app.Quit) }) // Ctrl-C
+		context.AfterFunc(ctx, func() { _ = loop.Post(app.Quit) }) // Ctrl-C, or kill
 	})
 	status := app.Run(os.Args)
 	svc.Close()

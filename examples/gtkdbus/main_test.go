@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestAStrangerIsSentAway(t *testing.T) {
 	_, err = io.Copy(io.Discard, c)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded) // the end, or a reset: it has not read all
 	require.Eventually(t, func() bool { return strings.Contains(p.Stderr(), "no D-Bus peer") }, servertest.Patience, 10*time.Millisecond)
-	p.Signal(os.Interrupt)
+	p.Signal(syscall.SIGTERM)
 	require.Zero(t, p.Wait())
+	require.NoFileExists(t, path)
 }

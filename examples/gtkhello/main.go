@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	gotkgio "github.com/diamondburned/gotk4/pkg/gio/v2" // the rest of GIO
 	"github.com/diamondburned/gotk4/pkg/glib/v2"
@@ -25,7 +26,7 @@ func main() {
 	if _, err := svc.Listen("unix", path); err != nil {
 		log.Fatal(err)
 	} // who connects from here on waits for Serve
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	app := gtk.NewApplication("com.example.gtkhello", gotkgio.ApplicationNonUnique)
 	app.ConnectActivate(func() {
 		list := gtk.NewListBox()
@@ -34,7 +35,7 @@ func main() {
 		window.SetDefaultSize(480, 320)
 		window.SetChild(list)
 		window.Show()
-		context.AfterFunc(ctx, func() { _ = loop.Post(app.Quit) }) // Ctrl-C
+		context.AfterFunc(ctx, func() { _ = loop.Post(app.Quit) }) // Ctrl-C, or kill
 		go func() { _ = svc.Serve(ctx, show(loop, list)) }()
 	})
 	status := app.Run(os.Args) // until the window is closed

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,11 +40,14 @@ func TestLinesAreShown(t *testing.T) {
 }
 
 func TestASecondOneSaysWhy(t *testing.T) {
-	_, _, path := windowtest.Start(t, "gtkhello.sock")
-	p := servertest.Start(t)
-	require.Equal(t, 1, p.Wait())
-	require.Contains(t, p.Stderr(), path)
-	require.Contains(t, p.Stderr(), "Address already in use")
+	_, first, path := windowtest.Start(t, "gtkhello.sock")
+	second := servertest.Start(t)
+	require.Equal(t, 1, second.Wait())
+	require.Contains(t, second.Stderr(), path)
+	require.Contains(t, second.Stderr(), "Address already in use")
+	first.Signal(syscall.SIGTERM)
+	require.Zero(t, first.Wait())
+	require.NoFileExists(t, path)
 }
 
 func TestREADMEQuotesThisProgram(t *testing.T) {
