@@ -24,6 +24,24 @@ func requireTimeout(t testing.TB, err error) {
 	require.ErrorAs(t, err, &op)
 }
 
+// fill writes until a peer that does not read takes nothing more, and returns how much
+// was reported as written. On a machine that is busy or emulated it takes its time:
+// the socket is full where no byte has gone in for a while.
+func fill(t *testing.T, c net.Conn) (total int) {
+	t.Helper()
+	for chunk := make([]byte, 100_000); ; {
+		require.NoError(t, c.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
+		n, err := c.Write(chunk)
+		total += n
+		if err != nil {
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			if n == 0 {
+				return total
+			}
+		}
+	}
+}
+
 var past = time.Unix(1, 0)
 
 func TestPastDeadlineFailsThoughDataIsReady(t *testing.T) {

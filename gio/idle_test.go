@@ -313,10 +313,7 @@ func TestCloseEndsTheIdleTimeout(t *testing.T) {
 // writes is idle, whatever is tried.
 func TestWritesThatFailDoNotPutTheIdleTimeoutOff(t *testing.T) {
 	c, _ := socketPair(t)
-	for n, much := 1, make([]byte, 1<<20); n > 0; {
-		require.NoError(t, c.SetWriteDeadline(time.Now().Add(time.Millisecond)))
-		n, _ = c.Write(much)
-	}
+	fill(t, c)
 	c.SetIdleTimeout(time.Hour)
 	errc := reading(t, c)
 	waitingIn(t, "gio.(*SocketConnection).Read")

@@ -15,24 +15,6 @@ import (
 	"github.com/glibserve/glibserve/gio"
 )
 
-// fill writes until a peer that does not read takes nothing more, and returns how much
-// was reported as written. Encrypting takes its time on a machine that is busy or
-// emulated: the socket is full where no byte has gone in for a while.
-func fill(t *testing.T, c net.Conn) (total int) {
-	t.Helper()
-	for chunk := make([]byte, 100_000); ; {
-		require.NoError(t, c.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
-		n, err := c.Write(chunk)
-		total += n
-		if err != nil {
-			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-			if n == 0 {
-				return total
-			}
-		}
-	}
-}
-
 // requireAll reads to an orderly end.
 func requireAll(t *testing.T, c net.Conn, want int) {
 	t.Helper()

@@ -241,16 +241,7 @@ func TestReceiveFileWaitsOnTheDeadline(t *testing.T) {
 
 func TestSendFileWaitsForRoom(t *testing.T) {
 	a, b := socketPair(t)
-	require.NoError(t, a.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
-	filled := 0
-	for chunk := make([]byte, 1<<16); ; {
-		n, err := a.Write(chunk)
-		filled += n
-		if err != nil {
-			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-			break
-		}
-	}
+	filled := fill(t, a)
 	f := tempFile(t, "room")
 	require.ErrorIs(t, a.SendFile(f), os.ErrDeadlineExceeded)
 	require.NoError(t, a.SetWriteDeadline(time.Time{}))

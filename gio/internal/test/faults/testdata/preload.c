@@ -19,14 +19,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Aligned for Clang on 32 bits, which calls libatomic otherwise. */
+typedef int64_t counter __attribute__ ((aligned (8)));
+
 /* The same in inject.go. */
 struct slot
 {
-  int64_t calls;  /* how many there were */
-  int64_t skip;   /* let so many pass */
-  int64_t left;   /* then fail so many; -1: all */
-  int64_t code;   /* with this errno */
-  int64_t failed; /* how many did */
+  counter calls;  /* how many there were */
+  counter skip;   /* let so many pass */
+  counter left;   /* then fail so many; -1: all */
+  counter code;   /* with this errno */
+  counter failed; /* how many did */
 };
 
 enum
