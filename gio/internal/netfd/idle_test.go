@@ -56,10 +56,10 @@ func TestBytesPutTheIdleLimitOff(t *testing.T) {
 // Only bytes count: a Write that moves none is no sign of life.
 func TestWritesThatFailDoNotPutTheIdleLimitOff(t *testing.T) {
 	a, _ := unixPair(t) // of TCP the kernel takes a little more now and then
-	for n, much := 1, make([]byte, 1<<20); n > 0; {
-		require.NoError(t, a.SetDeadline(time.Now().Add(time.Millisecond), false, true))
-		n, _ = a.Write(much)
-	}
+	filled := filling(a)
+	waiting(t, "netfd.(*FD).Write", 1)
+	require.NoError(t, a.SetDeadline(past, false, true))
+	require.Equal(t, os.ErrDeadlineExceeded, receive(t, filled))
 	a.SetIdleTimeout(time.Hour)
 	got := reading(a)
 	waiting(t, "netfd.(*FD).Read", 1)
