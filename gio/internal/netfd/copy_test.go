@@ -146,27 +146,46 @@ func TestCopyTellsWhichSideFailed(t *testing.T) {
 }
 
 func TestPipesAreKeptForAWhile(t *testing.T) {
-	DropPipes()
-	p, err := pipes.get()
+	var pool pipePool
+	p, err := pool.get()
 	require.NoError(t, err)
-	pipes.put(p)
-	same, err := pipes.get()
+	pool.put(p)
+	same, err := pool.get()
 	require.NoError(t, err)
 	require.Equal(t, p, same)
 	var all []pipe
 	for range pipesKept {
-		p, err := pipes.get()
+		p, err := pool.get()
 		require.NoError(t, err)
 		all = append(all, p)
 	}
 	for _, p := range append(all, same) {
-		pipes.put(p)
+		pool.put(p)
 	}
-	require.Len(t, pipes.free, pipesKept)
-	pipes.expire()
-	require.Len(t, pipes.free, pipesKept, "they were used")
-	pipes.expire()
-	require.Zero(t, DropPipes())
+	require.Len(t, pool.free, pipesKept)
+	pool.expire()
+	require.Len(t, pool.free, pipesKept, "they were used")
+	pool.expire()
+	require.Empty(t, pool.free)
+}
+
+// A copy takes a pipe and gives it back at each step.
+func TestAPipeInUseMakesNoTimers(t *testing.T) {
+	var pool pipePool
+	step := func() {
+		p, err := pool.get()
+		require.NoError(t, err)
+		pool.put(p)
+	}
+	step()
+	require.Zero(t, testing.AllocsPerRun(1000, step))
+	pool.expire()
+	pool.expire()
+	step()
+	require.True(t, pool.running, "the next one as well is closed some day")
+	pool.expire()
+	pool.expire()
+	require.Empty(t, pool.free)
 }
 
 func randomFile(t *testing.T, n int) (*os.File, [32]byte) {

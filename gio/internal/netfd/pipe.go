@@ -26,9 +26,10 @@ func (p pipe) close() {
 
 // pipePool keeps a few, and none for long: each is two descriptors.
 type pipePool struct {
-	mu   sync.Mutex // nothing is locked under it
-	free []pipe
-	used bool // since expire last ran
+	mu      sync.Mutex // protects what follows; nothing is locked under it
+	free    []pipe
+	used    bool // one came back since expire last ran
+	running bool // the timer of expire, of which there is one: a copy empties the pool at each step
 }
 
 var pipes pipePool
@@ -36,7 +37,7 @@ var pipes pipePool
 func (pool *pipePool) get() (p pipe, err error) {
 	pool.mu.Lock()
 	if n := len(pool.free); n > 0 {
-		p, pool.free, pool.used = pool.free[n-1], pool.free[:n-1], true
+		p, pool.free = pool.free[n-1], pool.free[:n-1]
 		pool.mu.Unlock()
 		return p, nil
 	}
@@ -58,9 +59,9 @@ func (pool *pipePool) put(p pipe) {
 		p.close()
 		return
 	}
-	pool.free = append(pool.free, p)
-	if len(pool.free) == 1 {
-		pool.used = true
+	pool.free, pool.used = append(pool.free, p), true
+	if !pool.running {
+		pool.running = true
 		time.AfterFunc(pipesFor, pool.expire)
 	}
 }
@@ -68,7 +69,7 @@ func (pool *pipePool) put(p pipe) {
 func (pool *pipePool) expire() {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
-	if pool.used {
+	if pool.running = pool.used; pool.running {
 		pool.used = false
 		time.AfterFunc(pipesFor, pool.expire)
 		return
