@@ -17,10 +17,12 @@ import (
 	"github.com/glibserve/glibserve/examples/shared/servertest"
 )
 
-// startLinked starts a chat server that is linked by a NATS server.
+// startLinked starts a chat server that is linked by a NATS server. Its queues
+// take all that a test says: a program is sometimes not run for a while, on a
+// busy machine.
 func startLinked(t *testing.T, url string) *servertest.Process {
 	t.Helper()
-	return servertest.Start(t, "-listen", "tcp:127.0.0.1:0", "-nats", url, "-nats-heartbeat", "250ms", "-rate", "0")
+	return servertest.Start(t, "-listen", "tcp:127.0.0.1:0", "-nats", url, "-nats-heartbeat", "250ms", "-rate", "0", "-queue", "10000")
 }
 
 // talker is somebody at a terminal, and every line that came.

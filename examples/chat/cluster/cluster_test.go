@@ -56,7 +56,7 @@ func TestThreeServersAreOneChat(t *testing.T) {
 	require.Equal(t, 1, hosts[1].count(hub.Joined, "host2")+hosts[1].count(hub.Renamed, "host2"), "once, under this name or another")
 
 	// Who comes to a server later knows the topic, also that server.
-	late := newSite(t, servers[0].proxy, hub.Config{})
+	late := newSite(t, servers[0].proxy)
 	late.log.wait(t, "linked by NATS")
 	visitor := late.enter()
 	visitor.waitWho("lobby", "host1")
@@ -95,7 +95,7 @@ func TestWhatIsSaidDuringACutComesAfterItOnceAndInOrder(t *testing.T) {
 		left := gone.at.wait(hub.Left, func(e *hub.Event) bool { return e.From == gone.name })
 		require.Equal(t, "their server is out of reach", left.Text)
 	}
-	const lines = 200 // more than a queue takes at once, with those of the others
+	const lines = 200
 	for i := range lines {
 		for _, h := range hosts {
 			h.Input(fmt.Sprintf("%d", i))
@@ -196,8 +196,7 @@ func TestACutThatNobodyNoticesAtOnceLosesNothing(t *testing.T) {
 
 func TestUnderLoadAndCutsNothingIsLostDoubledOrReordered(t *testing.T) {
 	const speakers, lines = 4, 150
-	// The queues take what one server alone says without a pause.
-	servers, hosts := sitesWith(t, 3, hub.Config{Queue: 10_000})
+	servers, hosts := sites(t, 3)
 	var talking sync.WaitGroup
 	for i, s := range servers {
 		for j := range speakers {
@@ -270,13 +269,13 @@ func TestAServerStartsAloneAndIsLinkedLater(t *testing.T) {
 	target := natstest.Start(t)
 	proxy := natstest.NewProxy(t, target)
 	proxy.Cut()
-	s := newSite(t, proxy, hub.Config{})
+	s := newSite(t, proxy)
 	s.log.wait(t, "level=WARN msg=\"NATS cannot be reached: this server works alone until it can\"")
 	alice, bob := s.named("alice"), s.named("bob")
 	alice.told("There is no link to the other servers yet", 1)
 	alice.Input("anybody?")
 	bob.hears("anybody?")
-	other := newSite(t, natstest.NewProxy(t, target), hub.Config{})
+	other := newSite(t, natstest.NewProxy(t, target))
 	carol := other.named("carol")
 
 	proxy.Mend()
@@ -348,7 +347,7 @@ func TestMessagesOfStrangersDoNoHarm(t *testing.T) {
 }
 
 func TestSlowNATSDoesNotHoldUpTheHub(t *testing.T) {
-	servers, hosts := sitesWith(t, 2, hub.Config{Queue: 20_000})
+	servers, hosts := sites(t, 2)
 	servers[0].proxy.Freeze()
 	neighbour := servers[0].named("neighbour")
 	text := strings.Repeat("x", 990)
@@ -373,7 +372,7 @@ func TestSlowNATSDoesNotHoldUpTheHub(t *testing.T) {
 
 func TestACrowdIsCountedAndNotNamed(t *testing.T) {
 	// Each of them is shown that those after it come, all at once.
-	servers, hosts := sitesWith(t, 2, hub.Config{Queue: 10_000})
+	servers, hosts := sites(t, 2)
 	var last *person
 	for range 300 {
 		last = servers[1].enter()

@@ -37,16 +37,11 @@ type site struct {
 // host0, host1 and so on, who stays.
 func sites(t *testing.T, n int) ([]*site, []*person) {
 	t.Helper()
-	return sitesWith(t, n, hub.Config{})
-}
-
-func sitesWith(t *testing.T, n int, cfg hub.Config) ([]*site, []*person) {
-	t.Helper()
 	target := natstest.Start(t)
 	var all []*site
 	var hosts []*person
 	for i := range n {
-		s := newSite(t, natstest.NewProxy(t, target), cfg)
+		s := newSite(t, natstest.NewProxy(t, target))
 		all = append(all, s)
 		hosts = append(hosts, s.named(fmt.Sprintf("host%d", i)))
 	}
@@ -58,14 +53,19 @@ func sitesWith(t *testing.T, n int, cfg hub.Config) ([]*site, []*person) {
 	return all, hosts
 }
 
-func newSite(t *testing.T, proxy *natstest.Proxy, cfg hub.Config) *site {
+// queue is how many events may wait for a person. It is more than a test says
+// at all: a goroutine that reads is sometimes not run for a while, on a busy
+// machine, and that is not what is tested here.
+const queue = 20_000
+
+func newSite(t *testing.T, proxy *natstest.Proxy) *site {
 	t.Helper()
 	log := &record{changed: make(chan struct{})}
 	link, err := cluster.New(cluster.Config{
 		URL: proxy.URL(), Beat: beat, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	require.NoError(t, err)
-	cfg.Link, cfg.Server = link, link.ID()
+	cfg := hub.Config{Link: link, Server: link.ID(), Queue: queue}
 	s := &site{t: t, hub: hub.New(cfg), link: link, proxy: proxy, log: log}
 	require.NoError(t, link.Start(s.hub))
 	t.Cleanup(func() {
@@ -91,7 +91,8 @@ type person struct {
 
 	mu      sync.Mutex
 	events  []*hub.Event
-	changed chan struct{} // closed and made anew with each event
+	ended   error         // what ended the events
+	changed chan struct{} // closed and made anew with each event, and at the end
 }
 
 func (s *site) enter() *person {
@@ -105,7 +106,7 @@ func (s *site) enter() *person {
 		for {
 			events, err := client.Next(nil)
 			p.mu.Lock()
-			p.events = append(p.events, events...)
+			p.events, p.ended = append(p.events, events...), err
 			close(p.changed)
 			p.changed = make(chan struct{})
 			p.mu.Unlock()
@@ -143,11 +144,12 @@ func (p *person) until(what string, done func(events []*hub.Event) bool) {
 	timeout := time.After(patience)
 	for {
 		p.mu.Lock()
-		ok, changed := done(p.events), p.changed
+		ok, ended, changed := done(p.events), p.ended, p.changed
 		p.mu.Unlock()
 		if ok {
 			return
 		}
+		require.NoError(p.t, ended, "%s waits for %s", p.Nick(), what)
 		select {
 		case <-changed:
 		case <-timeout:

@@ -23,6 +23,7 @@ type sim struct {
 	now     time.Time
 	random  *rand.Rand
 	servers []*simServer
+	queue   int // how many events may wait for a person
 	added   int // servers so far
 	loss    int // of 100 messages, so many are lost, and as many come twice
 }
@@ -50,7 +51,7 @@ func (s *simServer) Private(server string, p hub.PrivateText) bool {
 }
 
 func newSim(t *testing.T, servers int, seed uint64) *sim {
-	s := &sim{t: t, now: time.Now(), random: rand.New(rand.NewPCG(seed, 7))}
+	s := &sim{t: t, queue: 1_000_000, now: time.Now(), random: rand.New(rand.NewPCG(seed, 7))}
 	for range servers {
 		s.add()
 	}
@@ -62,7 +63,7 @@ func (s *sim) add() *simServer {
 	server := &simServer{sim: s}
 	id := fmt.Sprintf("%c%015d", 'a'+s.added%26, s.added)
 	s.added++
-	server.hub = hub.New(hub.Config{Link: server, Server: id, Queue: 1_000_000})
+	server.hub = hub.New(hub.Config{Link: server, Server: id, Queue: s.queue})
 	server.node = newNode(id, server.hub, "chat", time.Second, server.route, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	s.servers = append(s.servers, server)
 	server.probe = server.enter()
