@@ -29,15 +29,22 @@ func requireTimeout(t testing.TB, err error) {
 // the socket is full where no byte has gone in for a while.
 func fill(t *testing.T, c net.Conn) (total int) {
 	t.Helper()
+	const short, long = 10 * time.Millisecond, 250 * time.Millisecond
+	wait := short
 	for chunk := make([]byte, 100_000); ; {
-		require.NoError(t, c.SetWriteDeadline(time.Now().Add(250*time.Millisecond)))
+		require.NoError(t, c.SetWriteDeadline(time.Now().Add(wait)))
 		n, err := c.Write(chunk)
 		total += n
 		if err != nil {
 			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-			if n == 0 {
-				return total
-			}
+		}
+		switch {
+		case n > 0:
+			wait = short
+		case wait == short: // it may be full
+			wait = long
+		default:
+			return total
 		}
 	}
 }
