@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +24,25 @@ var echoServers = []struct {
 }{
 	{"go", "echo.go", func(t *testing.T, source string) []string {
 		bin := filepath.Join(t.TempDir(), "program")
-		run(t, "go", "build", "-o", bin, source)
+		run(t, slices.Concat([]string{"go", "build"}, buildFlags(), []string{"-o", bin, source})...)
 		return []string{bin}
 	}},
 	{"c", "echo.c", func(t *testing.T, source string) []string { return compileC(t, source) }},
 	{"python", "echo.py", func(t *testing.T, source string) []string {
 		return []string{testprogram.PyGObject(t), source}
 	}},
+}
+
+// buildFlags are those that the test was built with: of that kind of build gotk4 is
+// in the build cache, and need not be compiled once more, for minutes.
+func buildFlags() (flags []string) {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-race" || s.Key == "-asan" || s.Key == "-tags" {
+			flags = append(flags, s.Key+"="+s.Value)
+		}
+	}
+	return flags
 }
 
 func TestMappingsEchoServers(t *testing.T) {
